@@ -1,0 +1,29 @@
+{#
+    The relation that a var names.
+
+    reference  'model' (of the user's project, or of this package by its prefix), 'package.model',
+               or {source: ..., table: ...}
+    Gives a Relation. dbt itself says so when there is no such model or source.
+#}
+{% macro relation_of(reference) %}
+    {% if reference is mapping %}
+        {% do return(source(reference.source, reference.table)) %}
+    {% elif "." in reference %}
+        {% do return(ref(*reference.split("."))) %}
+    {% elif reference.startswith("segmentation__") or reference.startswith("segmentation_demo__") %}
+        {% do return(ref("segmentation", reference)) %}
+    {% endif %}
+    {% do return(ref(project_name, reference)) %}
+{% endmacro %}
+
+
+{# True where `relation_of` can read the reference. #}
+{% macro is_relation_reference(reference) %}
+    {% if reference is mapping %}
+        {% do return(
+            reference.keys() | sort | list == ["source", "table"]
+            and reference.source is string and reference.table is string
+        ) %}
+    {% endif %}
+    {% do return(reference is string and modules.re.match("^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$", reference) is not none) %}
+{% endmacro %}

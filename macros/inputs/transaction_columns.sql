@@ -1,0 +1,26 @@
+{#
+    Gate 2 of the transactions: the mapped columns as {name: {sql, kind} or none}, every one of
+    them found in the input, or one error that names all that are missing and lists those that
+    exist.
+#}
+{% macro transaction_columns(relation) %}
+    {% set input = segmentation.configuration()["input"] %}
+    {% set existing = segmentation.relation_columns(relation) %}
+    {% set found = {} %}
+    {% set faults = [] %}
+    {% for name, source_column in input.columns.items() %}
+        {% set column = none if source_column is none else segmentation.find_column(source_column, existing) %}
+        {% if source_column is not none and column is none %}
+            {% do faults.append(
+                "segmentation_input.columns." ~ name ~ ": no column '" ~ source_column ~ "'"
+                ~ ("" if name in ["customer_id", "ordered_at"] else "; say " ~ name ~ ": null where there is none")
+            ) %}
+        {% endif %}
+        {% do found.update({name: column}) %}
+    {% endfor %}
+    {% if faults %}
+        {% do faults.append("columns that exist: " ~ (existing.keys() | join(", "))) %}
+    {% endif %}
+    {% do segmentation.raise_faults("the transactions " ~ relation ~ " lack mapped columns", faults) %}
+    {% do return(found) %}
+{% endmacro %}

@@ -1,0 +1,12 @@
+{# Every key of `segmentation_options` with its default. #}
+{% macro default_options() %}
+    {% do return({
+        "as_of_date": none,
+        "rfm_scheme": "eleven",
+        "fit_sample_size": 100000,
+        "minimum_segment_share": 0.01,
+        "minimum_stability": 0.8,
+        "seed": 42,
+        "data_test_severity": "warn",
+    }) %}
+{% endmacro %}

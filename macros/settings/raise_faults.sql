@@ -1,0 +1,21 @@
+{#
+    Stops the build with all faults in one error. It raises only where something is being built
+    (run, build, retry), so that parse, compile and docs work on a faulty configuration.
+
+    title   what is wrong, without a full stop
+    faults  list of sentences; nothing happens when it is empty
+#}
+{% macro raise_faults(title, faults) %}
+    {% if faults and segmentation.is_building() %}
+        {% do exceptions.raise_compiler_error(
+            "segmentation: " ~ title ~ " (" ~ (faults | length) ~ (" fault" if faults | length == 1 else " faults") ~ ")\n  - "
+            ~ (faults | join("\n  - "))
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+
+{# True while a model is really being built, not parsed, compiled, documented or tested. #}
+{% macro is_building() %}
+    {% do return(execute and flags.WHICH in ("run", "build", "retry")) %}
+{% endmacro %}

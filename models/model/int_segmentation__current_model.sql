@@ -1,0 +1,43 @@
+{{ config(materialized='view') }}
+
+with
+
+history as (
+
+    select * from {{ ref('segmentation__model') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('segmentation__settings') }}
+
+),
+
+current_versions as (
+
+    select
+        segmentation,
+        max(model_version) as model_version
+
+    from history
+
+    group by segmentation
+
+),
+
+final as (
+
+    select history.*
+
+    from history
+
+    inner join current_versions
+        on history.segmentation = current_versions.segmentation
+        and history.model_version = current_versions.model_version
+
+    where history.segmentation in (select segmentation from settings)
+
+)
+
+select * from final

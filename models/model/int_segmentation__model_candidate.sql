@@ -1,0 +1,392 @@
+with
+
+parameters as (
+
+    select * from {{ ref('int_segmentation__fit_python') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('segmentation__settings') }}
+
+),
+
+scheme as (
+
+    select * from {{ ref('segmentation__rfm_scheme') }}
+
+),
+
+segmentations as (
+
+    select distinct
+        segmentation,
+        naming,
+        order_by_feature,
+        settings_hash
+
+    from settings
+
+),
+
+---------- segments in order: from the lowest centre of the feature that orders them
+
+clusters as (
+
+    select
+        centers.segmentation,
+        centers.cluster,
+        centers.value as order_value,
+        sizes.value as size,
+        segmentations.naming,
+        segmentations.order_by_feature
+
+    from segmentations
+
+    inner join parameters as centers
+        on segmentations.segmentation = centers.segmentation
+        and segmentations.order_by_feature = centers.feature
+        and centers.parameter = 'center'
+
+    inner join parameters as sizes
+        on centers.segmentation = sizes.segmentation
+        and centers.cluster = sizes.cluster
+        and sizes.parameter = 'size'
+
+),
+
+segments as (
+
+    select
+        clusters.*,
+        cast(row_number() over (
+            partition by segmentation
+            order by order_value, size desc, cluster
+        ) as integer) as segment_id,
+        count(*) over (partition by segmentation) as segment_count
+
+    from clusters
+
+),
+
+---------- names by RFM: where the typical customer stands in the scheme
+
+rfm_cuts as (
+
+    {% set measured %}
+        select
+            sample.segmentation as population,
+            sample.feature as measure,
+            sample.value
+
+        from {{ ref('int_segmentation__fit_sample') }} as sample
+
+        where sample.feature in ('recency_days', 'frequency', 'monetary')
+            and sample.value is not null
+    {% endset %}
+    {{- segmentation.rfm_cuts(measured, ref('segmentation__rfm_scheme')) }}
+
+),
+
+rfm_cut_columns as (
+
+    select
+        population as segmentation,
+        {{ segmentation.rfm_cut_columns() }}
+
+    from rfm_cuts
+
+    group by population
+
+),
+
+typical_customers as (
+
+    select
+        segments.segmentation,
+        segments.cluster,
+        max(case when medians.feature = 'recency_days' then medians.value end) as recency_days,
+        max(case when medians.feature = 'frequency' then medians.value end) as frequency,
+        max(case when medians.feature = 'monetary' then medians.value end) as monetary
+
+    from segments
+
+    inner join parameters as medians
+        on segments.segmentation = medians.segmentation
+        and segments.cluster = medians.cluster
+        and medians.parameter = 'median'
+
+    where segments.naming = 'rfm'
+
+    group by
+        segments.segmentation,
+        segments.cluster
+
+),
+
+typical_scores as (
+
+    select
+        typical_customers.segmentation,
+        typical_customers.cluster,
+        typical_customers.recency_days,
+        typical_customers.frequency,
+        typical_customers.monetary,
+        {%- for measure in ["recency_days", "frequency", "monetary"] %}
+        {{ segmentation.rfm_score(measure, "typical_customers." ~ measure) }} as {{ measure | replace("_days", "") }}_score
+        {{- "" if loop.last else "," }}
+        {%- endfor %}
+
+    from typical_customers
+
+    inner join rfm_cut_columns
+        on typical_customers.segmentation = rfm_cut_columns.segmentation
+
+),
+
+rfm_names as (
+
+    select
+        typical_scores.segmentation,
+        typical_scores.cluster,
+        scheme.rfm_segment as base_name,
+        {{ dbt.concat([
+            "'typical customer: recency '", segmentation.decimal_text("typical_scores.recency_days", 0),
+            "' days, frequency '", segmentation.decimal_text("typical_scores.frequency", 1),
+            "', monetary '", segmentation.decimal_text("typical_scores.monetary", 2),
+            "'; RFM score '", "scheme.rfm_score",
+        ]) }} as evidence
+
+    from typical_scores
+
+    inner join scheme
+        on typical_scores.recency_score = scheme.recency_score
+        and typical_scores.frequency_score = scheme.frequency_score
+        and typical_scores.monetary_score = scheme.monetary_score
+
+),
+
+---------- names given by the user, from low to high
+
+given_names as (
+
+    select
+        segments.segmentation,
+        segments.cluster,
+        names.base_name,
+        {{ dbt.concat([
+            "'number '", "cast(segments.segment_id as " ~ dbt.type_string() ~ ")",
+            "' of '", "cast(segments.segment_count as " ~ dbt.type_string() ~ ")",
+            "' by '", "segments.order_by_feature", "', mean '", segmentation.decimal_text("segments.order_value", 2),
+        ]) }} as evidence
+
+    from segments
+
+    inner join (
+        {%- set given = [] %}
+        {%- for name, definition in segmentation.configuration()["definitions"].items() %}
+            {%- for label in definition.names.low_to_high %}
+                {%- do given.append((name, loop.index, label)) %}
+            {%- endfor %}
+        {%- endfor %}
+        {%- for name, position, label in given or [(none, none, none)] %}
+        select
+            {{ segmentation.text_literal(name) }} as segmentation,
+            {{ segmentation.number_literal(position, "integer") }} as segment_id,
+            {{ segmentation.text_literal(label) }} as base_name
+        {{ "" if loop.last else "union all" }}
+        {%- endfor %}
+    ) as names
+        on segments.segmentation = names.segmentation
+        and segments.segment_id = names.segment_id
+
+),
+
+---------- names by the feature in which a segment stands out most
+
+standings as (
+
+    select
+        segments.segmentation,
+        segments.cluster,
+        segments.segment_count,
+        centroids.feature,
+        centroids.value as deviations,
+        row_number() over (
+            partition by segments.segmentation, segments.cluster
+            order by abs(centroids.value) desc, settings.feature_position
+        ) as prominence
+
+    from segments
+
+    inner join parameters as centroids
+        on segments.segmentation = centroids.segmentation
+        and segments.cluster = centroids.cluster
+        and centroids.parameter = 'centroid'
+
+    inner join settings
+        on centroids.segmentation = settings.segmentation
+        and centroids.feature = settings.feature
+
+    where segments.naming = 'auto'
+
+),
+
+standout_names as (
+
+    select
+        segmentation,
+        cluster,
+        case
+            when segment_count = 1 then 'all customers'
+            else {{ dbt.concat([
+                "case when deviations < 0 then 'low ' else 'high ' end", dbt.replace("feature", "'_'", "' '")
+            ]) }}
+        end as base_name,
+        {{ dbt.concat([
+            "feature", "' lies '", segmentation.decimal_text("abs(deviations)", 2),
+            "' standard deviations '", "case when deviations < 0 then 'below' else 'above' end", "' the average customer'",
+        ]) }} as evidence
+
+    from standings
+
+    where prominence = 1
+
+),
+
+---------- never two the same: the highest keeps the plain name, the others say their place
+
+names as (
+
+    select * from rfm_names
+
+    union all
+
+    select * from given_names
+
+    union all
+
+    select * from standout_names
+
+),
+
+name_places as (
+
+    select
+        segments.segmentation,
+        segments.cluster,
+        segments.segment_id,
+        segments.order_by_feature,
+        names.base_name,
+        names.evidence,
+        cast(row_number() over (
+            partition by segments.segmentation, names.base_name
+            order by segments.segment_id desc
+        ) as integer) as place
+
+    from segments
+
+    inner join names
+        on segments.segmentation = names.segmentation
+        and segments.cluster = names.cluster
+
+),
+
+named as (
+
+    select
+        segmentation,
+        cluster,
+        segment_id,
+        case
+            when place = 1 then base_name
+            else {{ dbt.concat([
+                "base_name", "' ('", "cast(place as " ~ dbt.type_string() ~ ")",
+                "case when place = 2 then 'nd' when place = 3 then 'rd' else 'th' end",
+                "' by '", dbt.replace("order_by_feature", "'_'", "' '"), "')'",
+            ]) }}
+        end as segment_name,
+        evidence
+
+    from name_places
+
+),
+
+---------- all together
+
+fitted as (
+
+    select
+        parameters.segmentation,
+        parameters.parameter,
+        cast(parameters.k as integer) as k,
+        segments.segment_id,
+        case when parameters.parameter = 'centroid' then segments.segment_id end as prototype_id,
+        parameters.feature,
+        parameters.value,
+        parameters.text_value
+
+    from parameters
+
+    left join segments
+        on parameters.segmentation = segments.segmentation
+        and parameters.cluster = segments.cluster
+
+),
+
+frozen_cuts as (
+
+    select
+        rfm_cuts.population as segmentation,
+        {{ dbt.concat(["'rfm_cut_'", "cast(rfm_cuts.band as " ~ dbt.type_string() ~ ")"]) }} as parameter,
+        rfm_cuts.measure as feature,
+        rfm_cuts.cut as value
+
+    from rfm_cuts
+
+    inner join segmentations
+        on rfm_cuts.population = segmentations.segmentation
+
+    where segmentations.naming = 'rfm'
+
+),
+
+final as (
+
+    select * from fitted
+
+    union all
+
+    select segmentation, 'segment_name', null, segment_id, null, null, null, segment_name
+    from named
+
+    union all
+
+    select segmentation, 'naming_evidence', null, segment_id, null, null, null, evidence
+    from named
+
+    union all
+
+    select segmentation, parameter, null, null, null, feature, value, null
+    from frozen_cuts
+
+    union all
+
+    select segmentation, 'settings_hash', null, null, null, null, null, settings_hash
+    from segmentations
+    where segmentation in (select segmentation from fitted)
+
+)
+
+select
+    cast(segmentation as {{ dbt.type_string() }}) as segmentation,
+    cast(parameter as {{ dbt.type_string() }}) as parameter,
+    cast(k as integer) as k,
+    cast(segment_id as integer) as segment_id,
+    cast(prototype_id as integer) as prototype_id,
+    cast(feature as {{ dbt.type_string() }}) as feature,
+    cast(value as {{ segmentation.type_double() }}) as value,
+    cast(text_value as {{ dbt.type_string() }}) as text_value
+
+from final

@@ -1,0 +1,159 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        full_refresh=false,
+        on_schema_change='append_new_columns'
+    )
+}}
+
+{#- Rows that say when a version was made, not what it is. -#}
+{%- set volatile = "('fitted_at', 'as_of_date')" %}
+{%- set key = ["segmentation", "parameter", "k", "segment_id", "prototype_id", "feature"] %}
+
+with
+
+candidate as (
+
+    select * from {{ ref('int_segmentation__model_candidate') }}
+
+),
+
+{%- if is_incremental() %}
+
+last_versions as (
+
+    select
+        segmentation,
+        max(model_version) as model_version
+
+    from {{ this }}
+
+    group by segmentation
+
+),
+
+last_parameters as (
+
+    select history.*
+
+    from {{ this }} as history
+
+    inner join last_versions
+        on history.segmentation = last_versions.segmentation
+        and history.model_version = last_versions.model_version
+
+    where history.parameter not in {{ volatile }}
+
+),
+
+both as (
+
+    select {{ key | join(", ") }}, value, text_value from candidate
+
+    union all
+
+    select {{ key | join(", ") }}, value, text_value from last_parameters
+
+),
+
+{# A parameter of equal content stands on both sides, alike but for the last digits. #}
+compared as (
+
+    select
+        segmentation,
+        count(*) as occurrences,
+        count(value) as values_given,
+        max(value) - min(value) as difference,
+        1e-9 * max(abs(value)) + 1e-12 as tolerance,
+        count(text_value) as texts_given,
+        count(distinct text_value) as texts
+
+    from both
+
+    group by {{ key | join(", ") }}
+
+),
+
+changed as (
+
+    select distinct segmentation
+
+    from compared
+
+    where occurrences <> 2
+        or values_given = 1
+        or difference > tolerance
+        or texts_given = 1
+        or texts > 1
+
+),
+
+{%- endif %}
+
+due as (
+
+    select
+        fitted.segmentation,
+        {{ "coalesce(last_versions.model_version, 0) + 1" if is_incremental() else "1" }} as model_version
+
+    from (select distinct segmentation from candidate) as fitted
+
+    {%- if is_incremental() %}
+
+    inner join changed
+        on fitted.segmentation = changed.segmentation
+
+    left join last_versions
+        on fitted.segmentation = last_versions.segmentation
+    {%- endif %}
+
+),
+
+parameters as (
+
+    select
+        segmentation,
+        parameter,
+        k,
+        segment_id,
+        prototype_id,
+        feature,
+        value,
+        text_value
+
+    from candidate
+
+    union all
+
+    select segmentation, 'fitted_at', null, null, null, null, null, '{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}'
+    from due
+
+    union all
+
+    select segmentation, 'as_of_date', null, null, null, null, null, cast({{ segmentation.as_of_date() }} as {{ dbt.type_string() }})
+    from due
+
+),
+
+final as (
+
+    select
+        cast(parameters.segmentation as {{ dbt.type_string() }}) as segmentation,
+        cast(due.model_version as integer) as model_version,
+        cast(parameters.parameter as {{ dbt.type_string() }}) as parameter,
+        cast(parameters.k as integer) as k,
+        cast(parameters.segment_id as integer) as segment_id,
+        cast(parameters.prototype_id as integer) as prototype_id,
+        cast(parameters.feature as {{ dbt.type_string() }}) as feature,
+        cast(parameters.value as {{ segmentation.type_double() }}) as value,
+        cast(parameters.text_value as {{ dbt.type_string() }}) as text_value
+
+    from parameters
+
+    inner join due
+        on parameters.segmentation = due.segmentation
+
+)
+
+select * from final

@@ -1,0 +1,90 @@
+{%- set definitions = segmentation.configuration()["definitions"] %}
+{%- set columns = segmentation.customer_columns(definitions) %}
+
+with
+
+segments as (
+
+    select * from {{ ref('segmentation__segments') }}
+
+),
+
+{%- for name, definition in definitions.items() %}
+
+{{ name }}_scores as (
+
+    {{ segmentation.score_customers(
+        segmentation.customers(definition, columns[name], segmentation.customers_relation(definition)),
+        "(select * from " ~ ref("int_segmentation__current_model") ~ " where segmentation = '" ~ name ~ "') as model",
+        definition.features.keys() | list,
+        segmentation.count_prototypes(name, definition.k.max)
+    ) }}
+
+),
+
+{%- endfor %}
+
+scores as (
+
+    {%- for name in definitions %}
+    select
+        '{{ name }}' as segmentation,
+        {{ name }}_scores.*
+
+    from {{ name }}_scores
+    {{ "" if loop.last else "union all" }}
+    {%- endfor %}
+    {%- if not definitions %}
+    select
+        {%- for column in ["segmentation", "customer_id"] %}
+        {{ segmentation.text_literal(none) }} as {{ column }},
+        {%- endfor %}
+        {%- for column in ["segment_id", "runner_up_segment_id", "model_version", "distance", "margin", "is_imputed", "is_clamped"] %}
+        null as {{ column }}{{ "" if loop.last else "," }}
+        {%- endfor %}
+
+    where false
+    {%- endif %}
+
+),
+
+as_of_dates as (
+
+    select {{ segmentation.as_of_date() }} as as_of_date
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        cast(scores.segmentation as {{ dbt.type_string() }}) as segmentation,
+        scores.customer_id,
+        cast(scores.segment_id as integer) as segment_id,
+        segments.segment_name,
+        cast(scores.runner_up_segment_id as integer) as runner_up_segment_id,
+        scores.model_version,
+
+        ---------- dates
+        as_of_dates.as_of_date,
+
+        ---------- numbers
+        scores.distance,
+        scores.margin,
+
+        ---------- booleans
+        false as is_outlier,
+        scores.is_imputed,
+        scores.is_clamped
+
+    from scores
+
+    cross join as_of_dates
+
+    inner join segments
+        on scores.segmentation = segments.segmentation
+        and scores.segment_id = segments.segment_id
+
+)
+
+select * from final

@@ -1,0 +1,82 @@
+{%- set features = segmentation.all_features() %}
+
+with
+
+segments as (
+
+    select * from {{ ref('segmentation__segments') }}
+
+),
+
+statistics as (
+
+    select * from {{ ref('int_segmentation__segment_statistics') }}
+
+),
+
+sizes as (
+
+    select
+        segmentation,
+        segment_id,
+        max(customers) as customers,
+        max(revenue) as revenue
+        {%- for feature in features %},
+        max(case when feature = {{ segmentation.text_literal(feature) }} then median end) as median_{{ segmentation.slug(feature) }}
+        {%- endfor %}
+
+    from statistics
+
+    group by
+        segmentation,
+        segment_id
+
+),
+
+totals as (
+
+    select
+        segmentation,
+        sum(customers) as customers,
+        sum(revenue) as revenue
+
+    from sizes
+
+    group by segmentation
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        segments.segmentation,
+        segments.segment_id,
+        segments.segment_name,
+        segments.model_version,
+
+        ---------- numbers
+        cast(coalesce(sizes.customers, 0) as {{ dbt.type_bigint() }}) as customers,
+        coalesce(sizes.customers, 0) / cast(totals.customers as {{ segmentation.type_double() }}) as customer_share,
+        sizes.revenue,
+        case
+            when totals.revenue > 0
+                then cast(sizes.revenue as {{ segmentation.type_double() }}) / cast(totals.revenue as {{ segmentation.type_double() }})
+        end as revenue_share,
+        {%- for feature in features %}
+        sizes.median_{{ segmentation.slug(feature) }},
+        {%- endfor %}
+        segments.silhouette
+
+    from segments
+
+    inner join totals
+        on segments.segmentation = totals.segmentation
+
+    left join sizes
+        on segments.segmentation = sizes.segmentation
+        and segments.segment_id = sizes.segment_id
+
+)
+
+select * from final

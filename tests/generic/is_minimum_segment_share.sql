@@ -1,0 +1,13 @@
+{# For a column of shares: fails for each segment smaller than the option `minimum_segment_share`. #}
+{% test is_minimum_segment_share(model, column_name) %}
+
+select
+    segmentation,
+    segment_id,
+    {{ column_name }}
+
+from {{ model }}
+
+where {{ column_name }} < {{ segmentation.option("minimum_segment_share") }}
+
+{% endtest %}
