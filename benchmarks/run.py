@@ -33,10 +33,11 @@ SHORT_TEST_SECONDS = 0.5
 
 @dataclass
 class Measurement:
-    """A finished process: start and end (seconds since the epoch), peak memory, what it printed."""
+    """A finished process: start and end (seconds since the epoch), costs, and what it printed."""
 
     started: float
     ended: float
+    cpu_seconds: float
     peak_bytes: int
     output: str
 
@@ -66,7 +67,7 @@ def measure(command, log_path, environment):
         sys.exit(f"{end_of_output}\n\n{command[0]} ended with {process.returncode}; see {log_path}")
     # Linux counts in units of 1,024 bytes, macOS in bytes
     peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Measurement(started, ended, peak_bytes, output)
+    return Measurement(started, ended, usage.ru_utime + usage.ru_stime, peak_bytes, output)
 
 
 def print_stages(title, stages):
@@ -175,12 +176,18 @@ def print_scoring_speed(results, database):
 
 
 def print_summary(measurements):
-    """Print a row for each run: wall seconds, peak memory, and ratios to the textbook script."""
+    """Print a row for each run: wall and CPU seconds, peak memory, ratios to the textbook script.
+
+    CPU seconds hardly change where something else keeps the machine busy; wall seconds do.
+    """
     textbook = measurements.get("textbook script")
-    header = f"{'':<20}{'wall':>12}{'peak memory':>16}{'time ratio':>14}{'memory ratio':>14}"
+    header = (
+        f"{'':<20}{'wall':>12}{'CPU':>12}{'peak memory':>16}{'wall ratio':>14}{'memory ratio':>14}"
+    )
     print(f"\n{header}")
     for name, measurement in measurements.items():
-        row = f"{name:<20}{measurement.seconds:>10.1f} s{measurement.peak_bytes / 1e9:>13.2f} GB"
+        row = f"{name:<20}{measurement.seconds:>10.1f} s{measurement.cpu_seconds:>10.1f} s"
+        row += f"{measurement.peak_bytes / 1e9:>13.2f} GB"
         if textbook:
             row += f"{measurement.seconds / textbook.seconds:>14.2f}"
             row += f"{measurement.peak_bytes / textbook.peak_bytes:>14.2f}"
@@ -232,13 +239,16 @@ def main():
     prepare(lines_path, arguments, environment)
 
     measurements = {}
-    if not arguments.skip_textbook:
-        measurements["textbook script"] = run_textbook(lines_path, arguments, environment)
-    run_dbt_command("deps", arguments.folder / "dbt_deps", environment)
-    measurements["dbt run"] = run_dbt("run", arguments, environment)
-    if not arguments.skip_build:
-        measurements["dbt build"] = run_dbt("build", arguments, environment)
-    print_summary(measurements)
+    try:
+        if not arguments.skip_textbook:
+            measurements["textbook script"] = run_textbook(lines_path, arguments, environment)
+        run_dbt_command("deps", arguments.folder / "dbt_deps", environment)
+        measurements["dbt run"] = run_dbt("run", arguments, environment)
+        if not arguments.skip_build:
+            measurements["dbt build"] = run_dbt("build", arguments, environment)
+    finally:
+        # what was measured before a failure is worth seeing too
+        print_summary(measurements)
 
 
 if __name__ == "__main__":

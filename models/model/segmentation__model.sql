@@ -47,7 +47,7 @@ last_parameters as (
 
 ),
 
-both as (
+stacked as (
 
     select {{ key | join(", ") }}, value, text_value from candidate
 
@@ -69,7 +69,7 @@ compared as (
         count(text_value) as texts_given,
         count(distinct text_value) as texts
 
-    from both
+    from stacked
 
     group by {{ key | join(", ") }}
 
