@@ -15,7 +15,7 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.development
 	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope -q
 
-benchmark: $(VENV)/.runtime
+benchmark: $(VENV)/.development
 	$(BIN)/python benchmarks/run.py --lines $(LINES)
 
 docs: $(VENV)/.runtime

@@ -33,11 +33,10 @@ SHORT_TEST_SECONDS = 0.5
 
 @dataclass
 class Measurement:
-    """A finished process: start and end (seconds since the epoch), costs, and what it printed."""
+    """A finished process: start and end (seconds since the epoch), peak memory, what it printed."""
 
     started: float
     ended: float
-    cpu_seconds: float
     peak_bytes: int
     output: str
 
@@ -67,7 +66,7 @@ def measure(command, log_path, environment):
         sys.exit(f"{end_of_output}\n\n{command[0]} ended with {process.returncode}; see {log_path}")
     # Linux counts in units of 1,024 bytes, macOS in bytes
     peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Measurement(started, ended, usage.ru_utime + usage.ru_stime, peak_bytes, output)
+    return Measurement(started, ended, peak_bytes, output)
 
 
 def print_stages(title, stages):
@@ -176,17 +175,12 @@ def print_scoring_speed(results, database):
 
 
 def print_summary(measurements):
-    """Print a row for each run: wall and CPU seconds, peak memory, ratios to the textbook script.
-
-    CPU seconds hardly change where something else keeps the machine busy; wall seconds do.
-    """
+    """Print a row for each run: wall seconds, peak memory, and ratios to the textbook script."""
     textbook = measurements.get("textbook script")
-    header = (
-        f"{'':<20}{'wall':>12}{'CPU':>12}{'peak memory':>16}{'wall ratio':>14}{'memory ratio':>14}"
-    )
+    header = f"{'':<20}{'wall':>12}{'peak memory':>16}{'wall ratio':>14}{'memory ratio':>14}"
     print(f"\n{header}")
     for name, measurement in measurements.items():
-        row = f"{name:<20}{measurement.seconds:>10.1f} s{measurement.cpu_seconds:>10.1f} s"
+        row = f"{name:<20}{measurement.seconds:>10.1f} s"
         row += f"{measurement.peak_bytes / 1e9:>13.2f} GB"
         if textbook:
             row += f"{measurement.seconds / textbook.seconds:>14.2f}"
@@ -195,12 +189,15 @@ def print_summary(measurements):
 
 
 def describe_machine():
-    """Give one line on the machine and the versions of what runs on it."""
+    """Give one line on the machine, how busy it is, and the versions of what runs on it.
+
+    Other work falsifies the timings of both sides: scikit-learn's threads wait for each other.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     packages = ["dbt-core", "dbt-duckdb", "duckdb", "pandas", "scikit-learn"]
     versions = [f"{package} {importlib.metadata.version(package)}" for package in packages]
-    machine = f"{os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}"
-    return ", ".join([machine, *versions])
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GB, load {os.getloadavg()[0]:.1f}"
+    return ", ".join([machine, f"Python {platform.python_version()}", *versions])
 
 
 def read_arguments():

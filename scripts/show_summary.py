@@ -31,7 +31,7 @@ The tables are in {warehouse} (schema main). What to open next:
   segmentation__k_search             how the number of segments was chosen, in words
   segmentation__rfm_scores           RFM scores and the named RFM segment of every customer
   segmentation__transaction_audit    what was rejected, why, and what it cost
-Six ready questions in SQL: analyses/. To use the package in your own project: README.md, Install.
+Ready questions in SQL: analyses/. To use the package in your own project: README.md, Install.
 """
 
 

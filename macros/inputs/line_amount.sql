@@ -9,8 +9,11 @@
     {%- if columns.amount is not none -%}
         {{ segmentation.read_number(columns.amount) }}
     {%- else -%}
-        {%- set product = "cast(" ~ segmentation.read_number(columns.quantity) ~ " as " ~ segmentation.type_double() ~ ")"
-            ~ " * cast(" ~ segmentation.read_number(columns.unit_price) ~ " as " ~ segmentation.type_double() ~ ")" -%}
-        {{ segmentation.read_number({"sql": "(" ~ product ~ ")", "kind": "double"}) }}
+        {%- set factors = [] -%}
+        {%- for factor in [columns.quantity, columns.unit_price] -%}
+            {%- set number = factor.sql if factor.kind in ("integer", "decimal", "double") else segmentation.read_number(factor) -%}
+            {%- do factors.append("cast(" ~ number ~ " as " ~ segmentation.type_double() ~ ")") -%}
+        {%- endfor -%}
+        {{ segmentation.read_number({"sql": "(" ~ (factors | join(" * ")) ~ ")", "kind": "double"}) }}
     {%- endif -%}
 {% endmacro %}

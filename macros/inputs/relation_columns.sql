@@ -44,10 +44,10 @@
         {% do return({"sql": name, "kind": "text"}) %}
     {% endif %}
     {% if name in columns %}
-        {% do return({"sql": adapter.quote(name), "kind": columns[name]}) %}
+        {% do return({"sql": adapter.quote(name | replace('"', '""')), "kind": columns[name]}) %}
     {% endif %}
     {% for column, kind in columns.items() if column | lower == name | lower %}
-        {% do return({"sql": adapter.quote(column), "kind": kind}) %}
+        {% do return({"sql": adapter.quote(column | replace('"', '""')), "kind": kind}) %}
     {% endfor %}
     {% do return(none) %}
 {% endmacro %}

@@ -5,7 +5,8 @@
 {% macro count_prototypes(name, otherwise) %}
     {% if segmentation.is_building() %}
         {% set model = ref("int_segmentation__current_model") %}
-        {% if adapter.get_relation(model.database, model.schema, model.identifier) is not none %}
+        {# In a unit test the model is a fixture, without a database. #}
+        {% if model.database is not none and adapter.get_relation(model.database, model.schema, model.identifier) is not none %}
             {% set found = run_query(
                 "select count(distinct prototype_id) from " ~ model
                 ~ " where parameter = 'centroid' and segmentation = '" ~ name ~ "'"

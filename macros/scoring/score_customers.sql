@@ -109,6 +109,7 @@
 
     ),
 
+    {# The bounds keep every distance finite, whatever a customer's numbers are. #}
     scaled as (
 
         select
@@ -117,9 +118,9 @@
             is_imputed,
             is_clamped,
             {%- for feature in features %}
-            (
+            least(greatest((
                 {{ segmentation.transformed("clamped_" ~ loop.index, "transform_" ~ loop.index, "lambda_" ~ loop.index) }} - mean_{{ loop.index }}
-            ) / scale_{{ loop.index }} as scaled_{{ loop.index }}{{ "" if loop.last else "," }}
+            ) / scale_{{ loop.index }}, -1e100), 1e100) as scaled_{{ loop.index }}{{ "" if loop.last else "," }}
             {%- endfor %}
 
         from clamped

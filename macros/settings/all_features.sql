@@ -1,9 +1,16 @@
-{# The features of all definitions, each once, in order. #}
+{#
+    The features of all definitions as {slug: [features]}: features whose names differ only in case
+    or odd characters, in different definitions, share the columns that are named after them. The
+    RFM measures always have theirs, so that what stands on these tables finds them.
+#}
 {% macro all_features() %}
-    {% set features = [] %}
+    {% set features = {"recency_days": [], "frequency": [], "monetary": []} %}
     {% for definition in segmentation.configuration()["definitions"].values() %}
-        {% for feature in definition.features if feature not in features %}
-            {% do features.append(feature) %}
+        {% for feature in definition.features %}
+            {% set same = features.setdefault(segmentation.slug(feature), []) %}
+            {% if feature not in same %}
+                {% do same.append(feature) %}
+            {% endif %}
         {% endfor %}
     {% endfor %}
     {% do return(features) %}
@@ -14,3 +21,9 @@
 {% macro slug(name) %}
     {% do return(modules.re.sub("[^a-z0-9_]", "_", name | lower)) %}
 {% endmacro %}
+
+
+{# True for the rows of some features; of none where there are none. #}
+{% macro is_feature(features) -%}
+    {{ "1 = 0 and " if not features }}feature in ({% for feature in features %}{{ segmentation.text_literal(feature) }}{{ "" if loop.last else ", " }}{% else %}''{% endfor %})
+{%- endmacro %}

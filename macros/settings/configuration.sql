@@ -126,6 +126,9 @@
             options.rfm_scheme, path ~ ".rfm_scheme", faults,
             "one of " ~ (segmentation.rfm_schemes().keys() | join(", ")) ~ ", or a model or seed with your own rules: "
         ) %}
+        {% if not segmentation.is_relation_reference(options.rfm_scheme) %}
+            {% do options.update({"rfm_scheme": defaults.rfm_scheme}) %}
+        {% endif %}
     {% endif %}
     {% do return(options) %}
 {% endmacro %}
@@ -163,11 +166,13 @@
     {% set definition = segmentation._merged(defaults, given, path, faults) %}
 
     {% do segmentation._check_relation(definition.customers, path ~ ".customers", faults) %}
-    {% if definition.customers is string and definition.customers.startswith("segmentation__") and input.transactions == "none" %}
+    {% if input.transactions == "none" and definition.customers is string
+        and modules.re.match("^(segmentation[.])?segmentation__", definition.customers) %}
         {% do faults.append(
             path ~ ".customers: got '" ~ definition.customers ~ "', which is not built while segmentation_input.transactions is"
             ~ " 'none'; allowed: a customer table of yours."
         ) %}
+        {% do definition.update({"customers": none}) %}
     {% endif %}
     {% for key in ["customer_id", "value"] %}
         {% set column = definition[key] %}
@@ -206,6 +211,12 @@
                     {% do segmentation._fault(faults, path ~ "." ~ name, transform, "one of auto, " ~ (transforms | join(", "))) %}
                     {% set transform = "auto" %}
                 {% endif %}
+                {% for other in features if segmentation.slug(other) == segmentation.slug(name) %}
+                    {% do faults.append(
+                        path ~ ": '" ~ other ~ "' and '" ~ name ~ "' would share the column median_" ~ segmentation.slug(name)
+                        ~ "; rename one of them upstream."
+                    ) %}
+                {% endfor %}
                 {% do features.update({name: transform or "auto"}) %}
             {% endif %}
         {% endfor %}

@@ -241,7 +241,8 @@ standout_names as (
         case
             when segment_count = 1 then 'all customers'
             else {{ dbt.concat([
-                "case when deviations < 0 then 'low ' else 'high ' end", dbt.replace("feature", "'_'", "' '")
+                "case when abs(deviations) < 0.25 then 'average ' when deviations < 0 then 'low ' else 'high ' end",
+                dbt.replace("feature", "'_'", "' '"),
             ]) }}
         end as base_name,
         {{ dbt.concat([

@@ -7,8 +7,8 @@
     )
 }}
 
-{#- Rows that say when a version was made, not what it is. -#}
-{%- set volatile = "('fitted_at', 'as_of_date')" %}
+{#- Rows that say when a version was made, or put its numbers in words: they make no new version. -#}
+{%- set remarks = "('fitted_at', 'as_of_date', 'reason', 'naming_evidence')" %}
 {%- set key = ["segmentation", "parameter", "k", "segment_id", "prototype_id", "feature"] %}
 
 with
@@ -43,8 +43,6 @@ last_parameters as (
         on history.segmentation = last_versions.segmentation
         and history.model_version = last_versions.model_version
 
-    where history.parameter not in {{ volatile }}
-
 ),
 
 stacked as (
@@ -70,6 +68,8 @@ compared as (
         count(distinct text_value) as texts
 
     from stacked
+
+    where parameter not in {{ remarks }}
 
     group by {{ key | join(", ") }}
 

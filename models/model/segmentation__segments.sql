@@ -33,8 +33,8 @@ segments as (
         max(case when parameter = 'naming_evidence' then text_value end) as naming_evidence,
         max(case when parameter = 'size' then value end) as size,
         max(case when parameter = 'silhouette' then value end) as silhouette
-        {%- for feature in features %},
-        max(case when parameter = 'center' and feature = {{ segmentation.text_literal(feature) }} then value end) as center_{{ segmentation.slug(feature) }}
+        {%- for slug, names in features.items() %},
+        max(case when parameter = 'center' and {{ segmentation.is_feature(names) }} then value end) as center_{{ slug }}
         {%- endfor %}
 
     from model
@@ -65,8 +65,8 @@ final as (
         cast(segments.size as {{ dbt.type_bigint() }}) as sample_customers,
         segments.size / segmentations.sample_size as sample_share,
         segments.silhouette
-        {%- for feature in features %},
-        segments.center_{{ segmentation.slug(feature) }}
+        {%- for slug in features %},
+        segments.center_{{ slug }}
         {%- endfor %}
 
     from segments

@@ -70,7 +70,7 @@ final as (
         case
             when population_deviations.deviation > 0
                 then (statistics.mean - populations.mean) / population_deviations.deviation
-            else 0
+            when statistics.mean is not null then 0
         end as mean_z
 
     from statistics

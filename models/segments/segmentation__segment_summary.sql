@@ -21,8 +21,8 @@ sizes as (
         segment_id,
         max(customers) as customers,
         max(revenue) as revenue
-        {%- for feature in features %},
-        max(case when feature = {{ segmentation.text_literal(feature) }} then median end) as median_{{ segmentation.slug(feature) }}
+        {%- for slug, names in features.items() %},
+        max(case when {{ segmentation.is_feature(names) }} then median end) as median_{{ slug }}
         {%- endfor %}
 
     from statistics
@@ -63,8 +63,8 @@ final as (
             when totals.revenue > 0
                 then cast(sizes.revenue as {{ segmentation.type_double() }}) / cast(totals.revenue as {{ segmentation.type_double() }})
         end as revenue_share,
-        {%- for feature in features %}
-        sizes.median_{{ segmentation.slug(feature) }},
+        {%- for slug in features %}
+        sizes.median_{{ slug }},
         {%- endfor %}
         segments.silhouette
 

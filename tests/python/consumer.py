@@ -1,0 +1,207 @@
+"""Generates dbt projects as a team would have them, with this package installed, and runs dbt."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import pandas as pd
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DBT = Path(sys.executable).parent / "dbt"
+
+PROFILES = """
+shop:
+  target: duckdb
+  outputs:
+    duckdb:
+      type: duckdb
+      path: "{path}"
+      threads: 2
+"""
+
+
+class Run(NamedTuple):
+    """What a dbt command gave: exit code, everything it printed, and status by node."""
+
+    exit_code: int
+    output: str
+    results: list[dict[str, Any]]
+
+    def statuses(self) -> dict[str, str]:
+        """Gives the status (success, pass, warn, error, fail, skipped) of each node by its name."""
+        return {result["unique_id"].split(".", 2)[2]: result["status"] for result in self.results}
+
+    def names(self, *statuses: str) -> list[str]:
+        """Gives the names of the nodes with one of these statuses, sorted."""
+        return sorted(name for name, status in self.statuses().items() if status in statuses)
+
+    def message(self, name: str) -> str:
+        """Gives what dbt says of a node, found by its name."""
+        for result in self.results:
+            if result["unique_id"].split(".", 2)[2] == name:
+                return result["message"] or ""
+        raise AssertionError(f"{name} did not run:\n{self.output}")
+
+    def assert_clean(self) -> "Run":
+        """Fails unless everything passed and nothing warned; gives itself."""
+        bad = {
+            name: status
+            for name, status in self.statuses().items()
+            if status not in ("success", "pass")
+        }
+        assert self.exit_code == 0 and not bad, f"{bad}\n{self.output[-6000:]}"
+        assert "[WARNING]" not in self.output, self.output[-6000:]
+        return self
+
+
+def run_dbt(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Run:
+    """Runs dbt in a project's folder; never raises for what dbt finds wrong."""
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("DBT_") and key != "SEGMENTATION_DATABASE"
+    }
+    target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
+    results_file = target / "run_results.json"
+    results_file.unlink(missing_ok=True)
+    done = subprocess.run(
+        [str(DBT), "--no-use-colors", *arguments],
+        cwd=folder,
+        env=inherited
+        | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "OMP_NUM_THREADS": "1"}
+        | (environment or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
+    return Run(done.returncode, done.stdout + done.stderr, results)
+
+
+class Consumer:
+    """A project that installs the package, in a folder of its own, with a DuckDB file.
+
+    folder     where to make it
+    variables  the vars of dbt_project.yml
+    files      path in the project -> text, for models, seeds and property files
+    tables     name -> frame or SQL: put into the warehouse as tables of the source `raw`
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variables: dict[str, Any] | None = None,
+        files: dict[str, str] | None = None,
+        tables: dict[str, pd.DataFrame | str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.database = folder / "shop.duckdb"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write("profiles.yml", PROFILES.format(path=self.database))
+        self.write("packages.yml", yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]}))
+        # What `dbt deps` does with a local package, without its start-up time;
+        # test_consumer_unconfigured.py runs `dbt deps` itself.
+        packages = folder / "dbt_packages"
+        packages.mkdir()
+        (packages / "segmentation").symlink_to(REPOSITORY)
+        self.configure(variables or {})
+        for path, text in (files or {}).items():
+            self.write(path, text)
+        for name, content in (tables or {}).items():
+            self.load(name, content)
+        if tables:
+            self.write(
+                "models/_sources.yml",
+                yaml.safe_dump(
+                    {
+                        "sources": [
+                            {
+                                "name": "raw",
+                                "schema": "raw",
+                                "tables": [{"name": name} for name in tables],
+                            }
+                        ]
+                    }
+                ),
+            )
+
+    def write(self, path: str, text: str) -> None:
+        """Writes a file of the project."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def configure(self, variables: dict[str, Any]) -> None:
+        """Writes dbt_project.yml with these vars."""
+        project = {
+            "name": "shop",
+            "version": "1.0.0",
+            "config-version": 2,
+            "profile": "shop",
+            "model-paths": ["models"],
+            "seed-paths": ["seeds"],
+            "vars": variables,
+        }
+        self.write("dbt_project.yml", yaml.safe_dump(project, sort_keys=False, allow_unicode=True))
+
+    def load(self, name: str, content: pd.DataFrame | str) -> None:
+        """Puts a frame, or the result of an SQL query, into the warehouse as raw.<name>."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("create schema if not exists raw")
+            if isinstance(content, pd.DataFrame):
+                connection.register("content", content)
+                content = "select * from content"
+            connection.execute(f"create or replace table raw.{name} as {content}")
+
+    def dbt(self, *arguments: str) -> Run:
+        """Runs dbt in the project."""
+        return run_dbt(self.folder, *arguments)
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Gives the result of a query as a frame."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.sql(sql).df()
+
+    def rows(self, sql: str) -> list[tuple]:
+        """Gives the result of a query as tuples, with exact decimals."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def relations(self) -> list[str]:
+        """Gives the tables and views of the schema that dbt builds in, sorted."""
+        if not self.database.exists():
+            return []
+        return [
+            name
+            for (name,) in self.rows(
+                "select table_name from information_schema.tables "
+                "where table_schema = 'main' order by 1"
+            )
+        ]
+
+    def package_relations(self) -> list[str]:
+        """Gives those of the package."""
+        return [name for name in self.relations() if "segmentation_" in name]
+
+    def contents(self) -> dict[str, list[tuple]]:
+        """Gives all rows of every relation of the package, to compare before with after."""
+        return {
+            name: self.rows(f"select * from main.{name} order by all")
+            for name in self.package_relations()
+        }
+
+
+def faults(message: str) -> list[str]:
+    """Gives the sentences of one of the package's errors, of which dbt repeats no line."""
+    found = []
+    for line in message.splitlines():
+        if line.strip().startswith("- "):
+            found.append(line.strip()[2:])
+        elif found and line.strip().startswith(("> in ", "called by", "Compilation Error")):
+            break
+    return found
