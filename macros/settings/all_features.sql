@@ -25,5 +25,9 @@
 
 {# True for the rows of some features; of none where there are none. #}
 {% macro is_feature(features) -%}
-    {{ "1 = 0 and " if not features }}feature in ({% for feature in features %}{{ segmentation.text_literal(feature) }}{{ "" if loop.last else ", " }}{% else %}''{% endfor %})
+    {%- if features -%}
+        feature in ({% for feature in features %}{{ segmentation.text_literal(feature) }}{{ "" if loop.last else ", " }}{% endfor %})
+    {%- else -%}
+        1 = 0
+    {%- endif -%}
 {%- endmacro %}

@@ -222,7 +222,7 @@ def test_names_by_what_stands_out_and_where(customer_tables):
         "select segment_name from segmentation__segments where segmentation = 'british'"
     )
     assert len(set(names)) == len(names) >= 2
-    assert all(name.split(" (")[0].startswith(("high ", "low ")) for (name,) in names)
+    assert all(name.split(" (")[0].startswith(("high ", "low ", "average ")) for (name,) in names)
 
 
 def test_as_of_date_is_the_option_where_there_are_no_transactions(customer_tables):

@@ -180,9 +180,9 @@ def test_widen_sorts_customers_and_keeps_the_order_of_features():
         [
             ("shop", "b", "x", Decimal("2.50")),
             ("shop", "a", "z", None),
-            ("shop", "b", "z", Decimal("4")),
-            ("shop", "a", "x", Decimal("1")),
-            ("other", "c", "x", Decimal("9")),
+            ("shop", "b", "z", Decimal(4)),
+            ("shop", "a", "x", Decimal(1)),
+            ("other", "c", "x", Decimal(9)),
         ],
         columns=["segmentation", "customer_id", "feature", "value"],
     )
