@@ -358,8 +358,10 @@ DEFINITION_FAULTS = [
         "",
         None,
         None,
-        "{path}.features: 'x' and 'X' would share the column median_x; rename one of them "
-        "upstream.",
+        (
+            "{path}.features: 'x' and 'X' would share the column median_x; rename one of them "
+            "upstream."
+        ),
     ),
     ({"k": 0}, ".k", "0", K, None),
     ({"k": 51}, ".k", "51", K, None),
