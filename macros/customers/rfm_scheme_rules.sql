@@ -32,6 +32,7 @@
     {% if columns and missing %}
         {% do segmentation.raise_faults("the naming rules " ~ relation ~ " lack columns", [
             "missing: " ~ (missing | join(", ")),
+        ], [
             "needed: bands, rfm_segment, and rfm_score or " ~ (ranges | join(", ")),
             "columns that exist: " ~ (columns.keys() | join(", ")),
         ]) %}

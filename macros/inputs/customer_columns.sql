@@ -6,6 +6,7 @@
 {% macro customer_columns(definitions) %}
     {% set found = {} %}
     {% set faults = [] %}
+    {% set hints = [] %}
     {% for name, definition in definitions.items() %}
         {% set path = "segmentation_definitions." ~ name %}
         {% set relation = segmentation.customers_relation(definition) %}
@@ -36,10 +37,10 @@
         {% endfor %}
         {% if faults_here %}
             {% do faults.extend(faults_here) %}
-            {% do faults.append("columns of " ~ relation ~ " that exist: " ~ (existing.keys() | join(", "))) %}
+            {% do hints.append("columns of " ~ relation ~ " that exist: " ~ (existing.keys() | join(", "))) %}
         {% endif %}
         {% do found.update({name: columns}) %}
     {% endfor %}
-    {% do segmentation.raise_faults("customer tables lack columns", faults) %}
+    {% do segmentation.raise_faults("customer tables lack columns", faults, hints) %}
     {% do return(found) %}
 {% endmacro %}

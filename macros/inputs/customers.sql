@@ -29,7 +29,9 @@
     from {{ relation }}
     {%- if definition.where is not none %}
 
-    where ({{ definition.where }})
+    where (
+        {{ definition.where }}
+    )
     {%- endif %}
     {%- endif %}
 {% endmacro %}

@@ -24,7 +24,7 @@
             {%- endif %}
             when ordered_at is null then 'unreadable_date'
             when ordered_at < cast('{{ input.earliest_date }}' as {{ dbt.type_timestamp() }})
-                or ordered_at >= cast('{{ segmentation._date_plus_days(input.latest_date, 1) }}' as {{ dbt.type_timestamp() }})
+                or cast(ordered_at as date) > {{ segmentation.date_literal(input.latest_date) }}
                 then 'date_out_of_range'
             when {% for number in numbers if number != "amount" %}{{ number }} is null or {% endfor %}amount is null
                 then 'unreadable_number'
@@ -64,7 +64,13 @@
             {%- endfor %}
 
             ---------- booleans
-            {{ "false" if input.exclude is none else "coalesce((" ~ input.exclude ~ "), false)" }} as is_excluded
+            {% if input.exclude is none -%}
+            false as is_excluded
+            {%- else -%}
+            coalesce((
+                {{ input.exclude }}
+            ), false) as is_excluded
+            {%- endif %}
 
         from {{ source }}
 

@@ -1,23 +1,49 @@
 {#
     A point in time as a timestamp, null where it cannot be read. Text is ISO 8601: a date, or a
     date and a time of day with a blank or T between; a zone at the end is left off, since
-    timestamps are taken as given. Dates that do not exist (2025-02-30) cannot be read.
+    timestamps are taken as given. Dates that do not exist (2025-02-30) cannot be read. A typed
+    timestamp with time zone, which holds no zone of its own, is taken in UTC.
 
     column  {sql, kind} of `find_column`
 #}
 {% macro read_timestamp(column) %}
-    {%- if column.kind in ("date", "timestamp") -%}
-        cast({{ column.sql }} as {{ dbt.type_timestamp() }})
+    {%- if column.kind in ("date", "timestamp", "timestamp with time zone") -%}
+        {{ segmentation.as_timestamp(column) }}
     {%- else -%}
         {%- set text = segmentation.trim_blanks("cast(" ~ column.sql ~ " as " ~ dbt.type_string() ~ ")") -%}
         {%- set date_pattern = "[0-9][0-9][0-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])" -%}
-        {%- set time_pattern = "([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?(Z|[+-][0-9][0-9]:?[0-9][0-9])?)?" -%}
+        {%- set time_pattern = "([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?( ?(Z|[+-][0-9][0-9](:?[0-9][0-9])?))?)?" -%}
         case
             when {{ segmentation.matches(text, "^" ~ date_pattern ~ time_pattern ~ "$") }}
                 then {{ segmentation.iso_text_to_timestamp(text) }}
         end
     {%- endif -%}
 {% endmacro %}
+
+
+{# A typed date or timestamp as a timestamp without time zone, null where it is beyond its range. #}
+{% macro as_timestamp(column) %}
+    {{- return(adapter.dispatch("as_timestamp", "segmentation")(column)) -}}
+{% endmacro %}
+
+{% macro default__as_timestamp(column) -%}
+    {%- set utc = "(" ~ column.sql ~ " at time zone 'UTC')" if column.kind == "timestamp with time zone" else column.sql -%}
+    cast({{ utc }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+{% macro duckdb__as_timestamp(column) -%}
+    {%- set utc = "timezone('UTC', " ~ column.sql ~ ")" if column.kind == "timestamp with time zone" else column.sql -%}
+    try_cast({{ utc }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+{% macro snowflake__as_timestamp(column) -%}
+    {%- set utc = "convert_timezone('UTC', " ~ column.sql ~ ")" if column.kind == "timestamp with time zone" else column.sql -%}
+    cast({{ utc }} as timestamp_ntz)
+{%- endmacro %}
+
+{# BigQuery and Spark know one kind of timestamp, an instant; sessions run in UTC by default. #}
+{% macro bigquery__as_timestamp(column) %}cast({{ column.sql }} as {{ dbt.type_timestamp() }}){% endmacro %}
+{% macro spark__as_timestamp(column) %}cast({{ column.sql }} as {{ dbt.type_timestamp() }}){% endmacro %}
 
 
 {#
@@ -52,5 +78,5 @@
 {% macro without_zone(text) -%}
     {%- set from_minute = "substring(" ~ text ~ ", 17)" -%}
     {%- set no_plus = dbt.split_part("replace(" ~ from_minute ~ ", 'Z', '')", "'+'", 1) -%}
-    concat(replace(substring({{ text }}, 1, 16), 'T', ' '), {{ dbt.split_part(no_plus, "'-'", 1) }})
+    trim(concat(replace(substring({{ text }}, 1, 16), 'T', ' '), {{ dbt.split_part(no_plus, "'-'", 1) }}))
 {%- endmacro %}

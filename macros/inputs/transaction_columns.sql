@@ -18,9 +18,9 @@
         {% endif %}
         {% do found.update({name: column}) %}
     {% endfor %}
-    {% if faults %}
-        {% do faults.append("columns that exist: " ~ (existing.keys() | join(", "))) %}
-    {% endif %}
-    {% do segmentation.raise_faults("the transactions " ~ relation ~ " lack mapped columns", faults) %}
+    {% do segmentation.raise_faults(
+        "the transactions " ~ relation ~ " lack mapped columns", faults,
+        ["columns that exist: " ~ (existing.keys() | join(", "))]
+    ) %}
     {% do return(found) %}
 {% endmacro %}

@@ -88,8 +88,12 @@
 
 {% macro _check_condition(values, key, path, faults) %}
     {% set said = values[key] %}
-    {% if said is not none and (said is not string or not said.strip()) %}
-        {% do segmentation._fault(faults, path ~ "." ~ key, said, "an SQL condition as text, or null") %}
+    {% if said is not none and (
+        said is not string or not said.strip() or said.strip().endswith(";") or "{{" in said or "{%" in said
+    ) %}
+        {% do segmentation._fault(
+            faults, path ~ "." ~ key, said, "an SQL condition as text, without a semicolon at its end and without Jinja, or null"
+        ) %}
         {% do values.update({key: none}) %}
     {% endif %}
 {% endmacro %}

@@ -4,12 +4,13 @@
 
     title   what is wrong, without a full stop
     faults  list of sentences; nothing happens when it is empty
+    hints   list of sentences that help to mend them
 #}
-{% macro raise_faults(title, faults) %}
+{% macro raise_faults(title, faults, hints=[]) %}
     {% if faults and segmentation.is_building() %}
         {% do exceptions.raise_compiler_error(
             "segmentation: " ~ title ~ " (" ~ (faults | length) ~ (" fault" if faults | length == 1 else " faults") ~ ")\n  - "
-            ~ (faults | join("\n  - "))
+            ~ ((faults + hints) | join("\n  - "))
         ) %}
     {% endif %}
 {% endmacro %}

@@ -7,6 +7,8 @@
     )
 }}
 
+{%- do segmentation.raise_faults("the project's configuration would lose the model's history", segmentation.history_faults()) %}
+
 {#- Rows that say when a version was made, or put its numbers in words: they make no new version. -#}
 {%- set remarks = "('fitted_at', 'as_of_date', 'reason', 'naming_evidence')" %}
 {%- set key = ["segmentation", "parameter", "k", "segment_id", "prototype_id", "feature"] %}

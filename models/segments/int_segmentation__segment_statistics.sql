@@ -3,7 +3,7 @@
 
 with
 
-customer_segments as (
+placements as (
 
     select * from {{ ref('segmentation__customer_segments') }}
 
@@ -21,13 +21,13 @@ customer_segments as (
 
     select
         {{ name }}_customers.*,
-        customer_segments.segment_id
+        placements.segment_id
 
     from {{ name }}_customers
 
-    inner join customer_segments
-        on {{ name }}_customers.customer_id = customer_segments.customer_id
-        and customer_segments.segmentation = '{{ name }}'
+    inner join placements
+        on {{ name }}_customers.customer_id = placements.customer_id
+        and placements.segmentation = '{{ name }}'
 
 ),
 

@@ -17,7 +17,7 @@ segments as (
         segmentation.customers(definition, columns[name], segmentation.customers_relation(definition)),
         "(select * from " ~ ref("int_segmentation__current_model") ~ " where segmentation = '" ~ name ~ "') as model",
         definition.features.keys() | list,
-        segmentation.count_prototypes(name, definition.k.max)
+        segmentation.count_prototypes(name, definition)
     ) }}
 
 ),

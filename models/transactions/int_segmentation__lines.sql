@@ -15,7 +15,7 @@ with
 {# Few lines look like another one, and only those are ranked: on the rest no time is lost. #}
 repeated as (
 
-    select {{ fingerprint }} as fingerprint
+    select {{ fingerprint }} as segmentation__fingerprint
 
     from {{ relation }}
 
@@ -32,9 +32,9 @@ alone as (
     from {{ relation }} as lines
 
     left join repeated
-        on {{ fingerprint }} = repeated.fingerprint
+        on {{ fingerprint }} = repeated.segmentation__fingerprint
 
-    where repeated.fingerprint is null
+    where repeated.segmentation__fingerprint is null
 
 ),
 
@@ -45,7 +45,7 @@ alike as (
     from {{ relation }} as lines
 
     inner join repeated
-        on {{ fingerprint }} = repeated.fingerprint
+        on {{ fingerprint }} = repeated.segmentation__fingerprint
 
 ),
 
