@@ -9,6 +9,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 .PHONY: demo test benchmark docs lint clean
 
 demo: $(VENV)/.runtime
+	@echo "Building the demo, half a minute ..."
 	$(BIN)/dbt build --quiet --profiles-dir . --project-dir .
 	$(BIN)/python scripts/show_summary.py
 
@@ -31,6 +32,7 @@ $(VENV)/.python:
 
 # The lists are complete, so nothing is resolved: --no-deps keeps out a parser that needs a download.
 $(VENV)/.runtime: $(VENV)/.python requirements.txt
+	@echo "Installing into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	touch $@
 
