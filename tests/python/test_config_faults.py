@@ -24,7 +24,9 @@ RELATION = (
 SCHEME = f"one of eleven, ten, six, or a model or seed with your own rules: {RELATION}"
 MAPPING = "keys with values, as in {path}: {{key: value}}"
 DATE = "a date as 2024-12-31, or null"
-CONDITION = "an SQL condition as text, or null"
+CONDITION = (
+    "an SQL condition as text, without a semicolon at its end and without Jinja, or null"
+)
 COLUMN = "the name of a column"
 COLUMN_OR_NULL = "the name of a column, or null where there is none"
 INPUT_KEYS = "transactions, columns, exclude, returns, duplicates, earliest_date, latest_date"

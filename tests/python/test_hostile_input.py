@@ -128,14 +128,14 @@ def test_an_ephemeral_input_is_read_by_its_text(tmp_path):
         {"segmentation_input": {"transactions": "lines"}},
         files={
             "models/lines.sql": "{{ config(materialized='ephemeral') }} "
-            "select 7 as customer_id, i as order_id, date '2024-01-01' + i::int as ordered_at, "
-            "null as product_id, 2 as quantity, 1.5 as unit_price from range(4) as t(i)"
+            "select i % 3 as customer_id, i as order_id, date '2024-01-01' + i::int as ordered_at, "
+            "null as product_id, 2 as quantity, 1.5 + i as unit_price from range(9) as t(i)"
         },
     )
     consumer.dbt("build").assert_clean()
     assert consumer.rows(
-        "select customer_id, frequency, cast(monetary as double) from segmentation__rfm"
-    ) == [("7", 4, 12.0)]
+        "select customer_id, frequency, cast(monetary as double) from segmentation__rfm order by 1"
+    ) == [("0", 3, 27.0), ("1", 3, 33.0), ("2", 3, 39.0)]
 
 
 @pytest.fixture(scope="module")
