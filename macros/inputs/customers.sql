@@ -9,7 +9,7 @@
 #}
 {% macro customers(definition, columns, relation) %}
     {#- Ids in the package's own tables are clean, and cleaning costs a fifth of scoring. -#}
-    {%- set is_own = definition.customers is string and definition.customers.startswith("segmentation__") %}
+    {%- set is_own = segmentation.is_own_model(definition.customers) %}
     select
         {{ columns.customer_id.sql if is_own else segmentation.clean_id(columns.customer_id) }} as customer_id,
         {{ segmentation.read_number(columns.value) }} as value

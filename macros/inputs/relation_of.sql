@@ -10,7 +10,7 @@
         {% do return(source(reference.source, reference.table)) %}
     {% elif "." in reference %}
         {% do return(ref(*reference.split("."))) %}
-    {% elif reference.startswith("segmentation__") or reference.startswith("segmentation_demo__") %}
+    {% elif segmentation.is_own_model(reference) or reference.startswith("segmentation_demo__") %}
         {% do return(ref("segmentation", reference)) %}
     {% endif %}
     {% do return(ref(project_name, reference)) %}
@@ -26,4 +26,10 @@
         ) %}
     {% endif %}
     {% do return(reference is string and modules.re.match("^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$", reference) is not none) %}
+{% endmacro %}
+
+
+{# True for a reference to a public table of this package, with or without the package's name. #}
+{% macro is_own_model(reference) %}
+    {% do return(reference is string and modules.re.match("^(segmentation[.])?segmentation__", reference) is not none) %}
 {% endmacro %}

@@ -166,8 +166,7 @@
     {% set definition = segmentation._merged(defaults, given, path, faults) %}
 
     {% do segmentation._check_relation(definition.customers, path ~ ".customers", faults) %}
-    {% if input.transactions == "none" and definition.customers is string
-        and modules.re.match("^(segmentation[.])?segmentation__", definition.customers) %}
+    {% if input.transactions == "none" and segmentation.is_own_model(definition.customers) %}
         {% do faults.append(
             path ~ ".customers: got '" ~ definition.customers ~ "', which is not built while segmentation_input.transactions is"
             ~ " 'none'; allowed: a customer table of yours."
