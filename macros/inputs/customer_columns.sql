@@ -2,32 +2,41 @@
     Gate 2 of the customer tables: for each definition its columns as {customer_id, value,
     features: {name: column}}, each {sql, kind}, or one error that names all that are missing or
     not numeric and lists those that exist.
+
+    definitions   definitions of `configuration`
+    instead       a relation to look at instead of the definitions' own customer tables
 #}
-{% macro customer_columns(definitions) %}
+{% macro customer_columns(definitions, instead=none) %}
+    {% do segmentation.check_privacy() %}
     {% set found = {} %}
     {% set faults = [] %}
     {% set hints = [] %}
     {% for name, definition in definitions.items() %}
         {% set path = "segmentation_definitions." ~ name %}
-        {% set relation = segmentation.customers_relation(definition) %}
+        {% set relation = instead or segmentation.customers_relation(definition) %}
         {% set existing = segmentation.relation_columns(relation) %}
         {% set wanted = {"customer_id": definition.customer_id} %}
         {% if definition.value is not none %}
             {% do wanted.update({"value": definition.value}) %}
         {% endif %}
-        {% for feature in definition.features %}
+        {% set not_numbers = ["customer_id"] %}
+        {% for feature, how in definition.features.items() %}
             {% do wanted.update({"features." ~ feature: feature}) %}
+            {% if how.kind == "category" %}
+                {% do not_numbers.append("features." ~ feature) %}
+            {% endif %}
         {% endfor %}
-        {% set columns = {"value": none, "features": {}} %}
+        {% set columns = {"customer_id": {"sql": "null", "kind": "other"}, "value": none, "features": {}} %}
         {% set faults_here = [] %}
         {% for key, source_column in wanted.items() %}
             {% set column = segmentation.find_column(source_column, existing) %}
             {% if column is none %}
                 {% do faults_here.append(path ~ "." ~ key ~ ": no column '" ~ source_column ~ "' in " ~ relation) %}
-            {% elif existing and key != "customer_id" and column.kind not in ("integer", "decimal", "double") %}
+            {% elif existing and key not in not_numbers and column.kind not in ("integer", "decimal", "double") %}
                 {% do faults_here.append(
                     path ~ "." ~ key ~ ": column '" ~ source_column ~ "' in " ~ relation ~ " is of kind "
-                    ~ column.kind ~ "; allowed: a number. Cast it upstream."
+                    ~ column.kind ~ "; allowed: a number. Cast it upstream"
+                    ~ (", or say kind: category." if key.startswith("features.") else ".")
                 ) %}
             {% elif key.startswith("features.") %}
                 {% do columns.features.update({source_column: column}) %}

@@ -1,24 +1,33 @@
 {#
     The customers of a definition in one shape, as SQL of (customer_id, value, feature_1, ...,
-    feature_n): ids as clean text, features as doubles in the order of the definition (null where
-    missing or not finite), the value as fixed-point.
+    feature_n): ids as clean text, or the pseudonyms of these, features in the order of the definition,
+    numbers as doubles (null where missing or not finite) and categories as clean text, the value as
+    fixed-point. Customers who asked to be forgotten are left out.
 
     definition  a definition of `configuration`
     columns     its columns by `customer_columns`
-    relation    the customer table
+    relation    the customer table; ids of the package's own tables are taken as they are
+    is_fit      only the customers who may be in the fit
 #}
-{% macro customers(definition, columns, relation) %}
-    {#- Ids in the package's own tables are clean, and cleaning costs a fifth of scoring. -#}
-    {%- set is_own = segmentation.is_own_model(definition.customers) %}
+{% macro customers(definition, columns, relation, is_fit=false) %}
+    {#- Ids in the package's own tables are clean, hashed, and of nobody who asked to be forgotten. -#}
+    {%- set is_own = segmentation.is_own_model(definition.customers) or segmentation.is_own_relation(relation) %}
+    {%- set clean_id = segmentation.clean_id(columns.customer_id) %}
+    {%- set erased = none if is_own else segmentation.erased_customers() %}
     select
-        {{ columns.customer_id.sql if is_own else segmentation.clean_id(columns.customer_id) }} as customer_id,
+        {{ columns.customer_id.sql if is_own else segmentation.pseudonym(clean_id) }} as customer_id,
         {{ segmentation.read_number(columns.value) }} as value
-        {%- for feature in definition.features %}
-        {%- set sql = columns.features[feature].sql if relation is not none else "null" %},
+        {%- for feature, how in definition.features.items() %}
+        {%- set column = columns.features.get(feature) if relation is not none else none %},
+        {%- if how.kind == "category" %}
+        {{ segmentation.clean_id(column) }} as feature_{{ loop.index }}
+        {%- else %}
+        {%- set sql = "null" if column is none else column.sql %}
         case
             when {{ sql }} > -1.0e300 and {{ sql }} < 1.0e300
                 then cast({{ sql }} as {{ segmentation.type_double() }})
         end as feature_{{ loop.index }}
+        {%- endif %}
         {%- endfor %}
 
     {% if relation is none -%}
@@ -27,11 +36,15 @@
     where false
     {%- else -%}
     from {{ relation }}
-    {%- if definition.where is not none %}
-
-    where (
-        {{ definition.where }}
+    {%- set conditions = [
+        definition.where,
+        definition.fit_where if is_fit else none,
+        none if erased is none else "not " ~ segmentation.is_erased(clean_id, erased)
+    ] | reject("none") | list %}
+    {%- for condition in conditions %}
+    {{ "where" if loop.first else "    and" }} (
+        {{ condition }}
     )
-    {%- endif %}
+    {%- endfor %}
     {%- endif %}
 {% endmacro %}

@@ -4,11 +4,12 @@
     first reason to reject the line for what it says itself; null for none. Whether it is a
     duplicate is not known here.
 
-    source   where the lines are, with the input's own columns
-    columns  what `transaction_columns` gives
-    input    the input of `configuration`
+    source       where the lines are, with the input's own columns
+    columns      what `transaction_columns` gives
+    input        the input of `configuration`
+    is_erasing   whether a CTE erased_customers of (erased_customer_id) stands before it
 #}
-{% macro judged_lines(source, columns, input) %}
+{% macro judged_lines(source, columns, input, is_erasing) %}
 {%- set numbers = ["quantity", "unit_price", "amount"] | reject("in", columns.items() | selectattr("1", "none") | map("first") | list) | list %}
     select
         typed.*,
@@ -18,6 +19,9 @@
         {%- endfor %} as is_return,
 
         case
+            {%- if is_erasing %}
+            when erased_customer_id is not null then 'erased'
+            {%- endif %}
             when customer_id is null then 'missing_customer'
             {%- if columns.order_id is not none %}
             when order_id is null then 'missing_order'
@@ -75,4 +79,9 @@
         from {{ source }}
 
     ) as typed
+    {%- if is_erasing %}
+
+    left join erased_customers
+        on typed.customer_id = erased_customers.erased_customer_id
+    {%- endif %}
 {% endmacro %}

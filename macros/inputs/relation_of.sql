@@ -33,3 +33,15 @@
 {% macro is_own_model(reference) %}
     {% do return(reference is string and modules.re.match("^(segmentation[.])?segmentation__", reference) is not none) %}
 {% endmacro %}
+
+
+{# True for the relation of a public table of this package, whatever it is called in the warehouse. #}
+{% macro is_own_relation(relation) %}
+    {% if execute and relation is not none %}
+        {% for node in graph.nodes.values()
+            if node.package_name == "segmentation" and node.name.startswith("segmentation__") and node.relation_name == relation | string %}
+            {% do return(true) %}
+        {% endfor %}
+    {% endif %}
+    {% do return(false) %}
+{% endmacro %}

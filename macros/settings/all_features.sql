@@ -1,12 +1,12 @@
 {#
-    The features of all definitions as {slug: [features]}: features whose names differ only in case
+    The features of all definitions that are numbers as {slug: [features]}: features whose names differ only in case
     or odd characters, in different definitions, share the columns that are named after them. The
     RFM measures always have theirs, so that what stands on these tables finds them.
 #}
 {% macro all_features() %}
     {% set features = {"recency_days": [], "frequency": [], "monetary": []} %}
     {% for definition in segmentation.configuration()["definitions"].values() %}
-        {% for feature in definition.features %}
+        {% for feature, how in definition.features.items() if how.kind == "number" %}
             {% set same = features.setdefault(segmentation.slug(feature), []) %}
             {% if feature not in same %}
                 {% do same.append(feature) %}

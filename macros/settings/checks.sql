@@ -56,6 +56,22 @@
 {% endmacro %}
 
 
+{# A number between two bounds, whole where asked for, or the one other value allowed. #}
+{% macro _check_number(values, key, allowed, path, defaults, faults) %}
+    {% set value = values[key] %}
+    {% set is_other = "otherwise" in allowed and value == allowed.otherwise %}
+    {% set is_number = value is number and value is not boolean and (value is integer or not allowed.whole) %}
+    {% if not is_other and (not is_number or not allowed.smallest <= value <= allowed.largest) %}
+        {% set other = "" if "otherwise" not in allowed else ("null or " if allowed.otherwise is none else allowed.otherwise ~ " or ") %}
+        {% do segmentation._fault(
+            faults, path ~ "." ~ key, value, other ~ ("a whole number" if allowed.whole else "a number")
+            ~ " from " ~ allowed.smallest ~ " to " ~ allowed.largest
+        ) %}
+        {% do values.update({key: defaults[key]}) %}
+    {% endif %}
+{% endmacro %}
+
+
 {% macro _check_share(values, key, path, defaults, faults) %}
     {% set value = values[key] %}
     {% if value is not number or value is boolean or not 0 <= value <= 1 %}

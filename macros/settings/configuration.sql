@@ -4,8 +4,9 @@
 
     Gives a dict:
       input        every key of `segmentation_input`, dates as text, latest_date resolved
-      definitions  name -> every key of a definition; features as {name: transform}, k as
-                   {min, max, fixed}, names as {by, order_by, low_to_high}
+      definitions  name -> every key of a definition; features as {name: every key of a feature},
+                   algorithm_options with all defaults, k as {min, max, fixed} (nulls where the
+                   algorithm finds it), names as {by, order_by, low_to_high}
       options      every key of `segmentation_options`
       faults       list of sentences, empty when the configuration is valid
 
@@ -24,9 +25,9 @@
 {% endmacro %}
 
 
-{# One option by name: `segmentation.option('seed')`. #}
+{# One option by name: `segmentation.option('seed')`, without reading all definitions for it. #}
 {% macro option(name) %}
-    {% do return(segmentation.configuration()["options"][name]) %}
+    {% do return(segmentation._read_options([])[name]) %}
 {% endmacro %}
 
 
@@ -121,6 +122,16 @@
     {% do segmentation._check_share(options, "minimum_segment_share", path, defaults, faults) %}
     {% do segmentation._check_share(options, "minimum_stability", path, defaults, faults) %}
     {% do segmentation._check_choice(options, "data_test_severity", ["warn", "error"], path, defaults, faults) %}
+    {% do segmentation._check_whole_number(options, "suppress_below", 0, 1000000000, path, defaults, faults) %}
+    {% if options.erased_customers is not none %}
+        {% do segmentation._check_relation(options.erased_customers, path ~ ".erased_customers", faults, "null, or ") %}
+        {% if not segmentation.is_relation_reference(options.erased_customers) %}
+            {% do options.update({"erased_customers": none}) %}
+        {% endif %}
+    {% endif %}
+    {% if options.pseudonymize is not none %}
+        {% do options.update({"pseudonymize": segmentation._read_pseudonymize(options.pseudonymize, path ~ ".pseudonymize", faults)}) %}
+    {% endif %}
     {% if options.rfm_scheme is not string or options.rfm_scheme not in segmentation.rfm_schemes() %}
         {% do segmentation._check_relation(
             options.rfm_scheme, path ~ ".rfm_scheme", faults,
@@ -131,6 +142,30 @@
         {% endif %}
     {% endif %}
     {% do return(options) %}
+{% endmacro %}
+
+
+{#
+    The option `pseudonymize` as {salt: a relation}; {salt: none}, which gives no ids at all, where it
+    is wrong. Its faults do not show what was got, which may be a salt.
+#}
+{% macro _read_pseudonymize(said, path, faults) %}
+    {% set relation = said.salt if said is mapping else none %}
+    {% if said is not mapping %}
+        {% do faults.append(path ~ ": is no mapping; allowed: {salt: a relation of one row with a column salt}, or null.") %}
+    {% else %}
+        {% set unknown = said.keys() | reject("equalto", "salt") | list | length %}
+        {% if unknown %}
+            {% do faults.append(path ~ ": " ~ unknown ~ " unknown key" ~ ("" if unknown == 1 else "s") ~ "; allowed: salt.") %}
+        {% endif %}
+        {% if not segmentation.is_relation_reference(relation) %}
+            {% do faults.append(
+                path ~ ".salt: names no relation; allowed: a relation of one row with a column salt: a model ('my_model'),"
+                ~ " a model of a package ('package.model') or a source ({source: shop, table: lines})."
+            ) %}
+        {% endif %}
+    {% endif %}
+    {% do return({"salt": relation if segmentation.is_relation_reference(relation) else none}) %}
 {% endmacro %}
 
 
@@ -152,156 +187,10 @@
                 "names of lower-case letters, digits and underscores that begin with a letter"
             ) %}
         {% else %}
-            {% do definitions.update({name: segmentation._read_definition(
+            {% do definitions.update({name: segmentation.read_definition(
                 segmentation._mapping(said, path, faults), path, input, faults
             )}) %}
         {% endif %}
     {% endfor %}
     {% do return(definitions) %}
-{% endmacro %}
-
-
-{% macro _read_definition(given, path, input, faults) %}
-    {% set defaults = segmentation.default_definition(given.get("customers") or "segmentation__rfm") %}
-    {% set definition = segmentation._merged(defaults, given, path, faults) %}
-
-    {% do segmentation._check_relation(definition.customers, path ~ ".customers", faults) %}
-    {% if input.transactions == "none" and segmentation.is_own_model(definition.customers) %}
-        {% do faults.append(
-            path ~ ".customers: got '" ~ definition.customers ~ "', which is not built while segmentation_input.transactions is"
-            ~ " 'none'; allowed: a customer table of yours."
-        ) %}
-        {% do definition.update({"customers": none}) %}
-    {% endif %}
-    {% for key in ["customer_id", "value"] %}
-        {% set column = definition[key] %}
-        {% if (column is none and key == "customer_id")
-            or (column is not none and (column is not string or not column.strip())) %}
-            {% do segmentation._fault(faults, path ~ "." ~ key, column, "the name of a column" ~ (" or null" if key == "value" else "")) %}
-            {% do definition.update({key: defaults[key]}) %}
-        {% endif %}
-    {% endfor %}
-    {% do segmentation._check_condition(definition, "where", path, faults) %}
-    {% do segmentation._check_choice(definition, "algorithm", ["kmeans"], path, defaults, faults) %}
-    {% do definition.update({"features": segmentation._read_features(definition.features, path ~ ".features", faults)}) %}
-    {% do definition.update({"k": segmentation._read_k(definition.k, path ~ ".k", faults)}) %}
-    {% do definition.update({"names": segmentation._read_names(definition, path ~ ".names", faults)}) %}
-    {% do return(definition) %}
-{% endmacro %}
-
-
-{# Features as {name: transform}; a list of names means `auto` for each. #}
-{% macro _read_features(said, path, faults) %}
-    {% set transforms = segmentation.transforms() %}
-    {% set features = {} %}
-    {% if said is not mapping and (said is string or said is not sequence) %}
-        {% do segmentation._fault(faults, path, said, "a list of columns, or {column: transform}") %}
-    {% else %}
-        {% for name in said %}
-            {% set feature = said[name] if said is mapping else none %}
-            {% set transform = feature.get("transform") if feature is mapping else feature %}
-            {% if name is not string or not name.strip() %}
-                {% do segmentation._fault(faults, path, name, "the name of a column") %}
-            {% else %}
-                {% if feature is mapping %}
-                    {% do segmentation._merged({"transform": "auto"}, feature, path ~ "." ~ name, faults) %}
-                {% endif %}
-                {% if transform is not none and (transform is not string or transform not in ["auto"] + transforms) %}
-                    {% do segmentation._fault(faults, path ~ "." ~ name, transform, "one of auto, " ~ (transforms | join(", "))) %}
-                    {% set transform = "auto" %}
-                {% endif %}
-                {% for other in features if segmentation.slug(other) == segmentation.slug(name) %}
-                    {% do faults.append(
-                        path ~ ": '" ~ other ~ "' and '" ~ name ~ "' would share the column median_" ~ segmentation.slug(name)
-                        ~ "; rename one of them upstream."
-                    ) %}
-                {% endfor %}
-                {% do features.update({name: transform or "auto"}) %}
-            {% endif %}
-        {% endfor %}
-        {% if not said %}
-            {% do segmentation._fault(
-                faults, path, said, "at least one numeric column of the customer table, e.g. features: {spend: auto, visits: auto}"
-            ) %}
-        {% endif %}
-    {% endif %}
-    {% do return(features) %}
-{% endmacro %}
-
-
-{# The number of segments as {min, max, fixed}. #}
-{% macro _read_k(said, path, faults) %}
-    {% set largest = segmentation.largest_k() %}
-    {% set automatic = {"min": 2, "max": 8, "fixed": false} %}
-    {% if said == "auto" or said is none %}
-        {% do return(automatic) %}
-    {% elif said is integer and 1 <= said <= largest %}
-        {% do return({"min": said, "max": said, "fixed": true}) %}
-    {% elif said is mapping %}
-        {% set k = segmentation._merged({"min": 2, "max": 8}, said, path, faults) %}
-        {% if k.min is integer and k.max is integer and 1 <= k.min < k.max <= largest %}
-            {% do return({"min": k.min, "max": k.max, "fixed": false}) %}
-        {% endif %}
-    {% endif %}
-    {% do segmentation._fault(
-        faults, path, said,
-        "auto, a whole number from 1 to " ~ largest ~ ", or {min: 2, max: 8} with 1 <= min < max <= " ~ largest
-    ) %}
-    {% do return(automatic) %}
-{% endmacro %}
-
-
-{#
-    How segments are ordered and named, as {by, order_by, low_to_high}; by is rfm | low_to_high |
-    auto. Segments are ordered by order_by: the feature named, else the value where it is a
-    feature, else the first feature.
-#}
-{% macro _read_names(definition, path, faults) %}
-    {% set features = definition.features %}
-    {% set measures = ["recency_days", "frequency", "monetary"] %}
-    {% set missing_measures = measures | reject("in", features) | list %}
-    {% set said = definition.names %}
-    {% set order_by = definition.value if definition.value in features else (features.keys() | first) %}
-    {% set names = {
-        "by": "auto" if missing_measures else "rfm", "order_by": order_by, "low_to_high": []
-    } %}
-    {% set allowed = "rfm, auto, or {order_by: a feature, low_to_high: [small, large]}" %}
-    {% if said is none %}
-    {% elif said == "auto" %}
-        {% do names.update({"by": "auto"}) %}
-    {% elif said == "rfm" %}
-        {% if missing_measures %}
-            {% do faults.append(
-                path ~ ": got 'rfm', which needs the features " ~ (measures | join(", ")) ~ "; missing: "
-                ~ (missing_measures | join(", ")) ~ ". Allowed here: auto, or {order_by: a feature, low_to_high: [small, large]}."
-            ) %}
-        {% endif %}
-    {% elif said is mapping %}
-        {% set merged = segmentation._merged({"order_by": order_by, "low_to_high": none}, said, path, faults) %}
-        {% if merged.order_by not in features %}
-            {% do segmentation._fault(faults, path ~ ".order_by", merged.order_by, "one of the features: " ~ (features.keys() | join(", "))) %}
-        {% else %}
-            {% do names.update({"order_by": merged.order_by}) %}
-        {% endif %}
-        {% set labels = merged.low_to_high %}
-        {% if labels is string or labels is mapping or labels is not sequence or not labels
-            or labels | select("string") | list | length != labels | length
-            or labels | map("trim") | select | list | length != labels | length
-            or labels | unique(case_sensitive=true) | list | length != labels | length %}
-            {% do segmentation._fault(
-                faults, path ~ ".low_to_high", labels, "a list of different names, one a segment, from the lowest to the highest"
-            ) %}
-        {% elif not definition.k.fixed or definition.k.max != labels | length %}
-            {% do faults.append(
-                path ~ ".low_to_high: got " ~ (labels | length) ~ " names for k: "
-                ~ (definition.k.max if definition.k.fixed else "auto or a range")
-                ~ "; allowed: as many names as segments. Write k: " ~ (labels | length) ~ "."
-            ) %}
-        {% else %}
-            {% do names.update({"by": "low_to_high", "low_to_high": labels}) %}
-        {% endif %}
-    {% else %}
-        {% do segmentation._fault(faults, path, said, allowed) %}
-    {% endif %}
-    {% do return(names) %}
 {% endmacro %}

@@ -8,5 +8,8 @@
         "minimum_stability": 0.8,
         "seed": 42,
         "data_test_severity": "warn",
+        "pseudonymize": none,
+        "erased_customers": none,
+        "suppress_below": 0,
     }) %}
 {% endmacro %}

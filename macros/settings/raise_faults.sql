@@ -20,3 +20,9 @@
 {% macro is_building() %}
     {% do return(execute and flags.WHICH in ("run", "build", "retry")) %}
 {% endmacro %}
+
+
+{# True while rows are really read: while a model is being built or shown. #}
+{% macro is_querying() %}
+    {% do return(segmentation.is_building() or (execute and flags.WHICH == "show")) %}
+{% endmacro %}

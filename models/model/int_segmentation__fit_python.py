@@ -1,20 +1,27 @@
 """Learns each segmentation from its fit sample and returns the model's parameters as rows.
 
-Nothing here is applied to customers: SQL scores them by the same formulas. Each function is
-pure and takes numpy arrays of one row per customer; `model` at the end is what dbt calls.
+Nothing here is applied to customers: SQL scores them by the same formulas, of which `assign` is
+the twin. Each function is pure and takes numpy arrays of one row per customer; `model` at the end
+is what dbt calls.
 """
 
 import hashlib
+import json
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, Context
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import sklearn
 from scipy import optimize, stats
-from sklearn.cluster import KMeans
+from scipy.cluster import hierarchy
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist, pdist
+from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
@@ -22,6 +29,10 @@ from sklearn.metrics import (
     pairwise_distances,
     silhouette_samples,
 )
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 # What bounds the cost of a fit, whatever the sample's size.
@@ -29,10 +40,10 @@ SEARCH_SAMPLE_SIZE = 20_000
 SILHOUETTE_SAMPLE_SIZE = 5_000
 RESAMPLE_SIZE = 2_000
 
-K_MEANS_STARTS = 10
 RESAMPLES = 10
 RESAMPLE_STARTS = 3
 NEIGHBORS_OF_FIXED_K = 2
+DISTANCES_AT_ONCE = 10_000_000
 
 # With fewer customers than this per segment a resample says nothing about the segments.
 CUSTOMERS_PER_SEGMENT_FOR_STABILITY = 10
@@ -43,51 +54,124 @@ LAMBDA_BOUND = 5.0
 LAMBDA_DECIMALS = 4
 # Close below the largest double, exp(709.8): powers up to exp(700) stay finite.
 LARGEST_EXPONENT = 700.0
+# Squares of coordinates up to this stay finite; SQL scores none beyond it.
+LARGEST_COORDINATE = 1e100
 # These add or subtract 1: a spread much smaller than that would be made of rounding errors.
 ROUNDING_TRANSFORMS = ("log", "box_cox", "yeo_johnson")
 ROUNDING_FLOOR = 1e-8
+
+LARGEST_NUMBER_OF_LEVELS = 50
 
 # Customers closer than this, in standard deviations, count as the same point.
 POINT_DECIMALS = 6
 # Differences below this are rounding errors: they neither decide a tie nor fail a guard.
 TOLERANCE = 1e-9
 
+# The cluster of customers that belong to none, as in scikit-learn.
+NOISE = -1
+# Below this many customers in a cluster, hdbscan's auto sees coincidences.
+SMALLEST_CLUSTER_OF_AUTO = 5
+EPS_DIGITS = 6
+LEAVES_OF_DENDROGRAM = 30
+
+# A rule has four conditions at most; leaves smaller than these describe coincidences.
+RULE_DEPTH = 4
+LEAVES_PER_SEGMENT = 4
+MOST_LEAVES = 32
+SMALLEST_LEAF = 5
+SMALLEST_LEAF_SHARE = 0.01
+DIGITS_OF_A_DOUBLE = 17
+# Trees look at 32-bit numbers, and sum them up.
+LARGEST_NUMBER_OF_TREES = 1e30
+
 OUTPUT_TYPES = {
     "segmentation": "string",
     "parameter": "string",
     "k": "Int64",
     "cluster": "Int64",
+    "prototype": "Int64",
     "feature": "string",
+    "level_id": "Int64",
+    "node_id": "Int64",
     "value": "float64",
     "text_value": "string",
 }
+
+
+class FeatureRequest(NamedTuple):
+    """What the settings ask for in one feature; None where they ask for nothing."""
+
+    name: str
+    kind: str
+    transform: str
+    impute: str
+    fill_value: str | None
+    clip: tuple[float, float] | None
+    scaler: str
+    weight: float
 
 
 class Request(NamedTuple):
     """What the settings ask for in one segmentation."""
 
     segmentation: str
-    features: list[str]
-    transforms: list[str]
+    features: list[FeatureRequest]
+    # The two shares and the number of spreads of the fences; None: no outliers.
+    outliers: tuple[float, float, float] | None
     algorithm: str
-    k_min: int
-    k_max: int
+    options: dict[str, Any]
+    # None for algorithms that find the number of segments themselves.
+    k_min: int | None
+    k_max: int | None
     minimum_segment_share: float
     minimum_stability: float
     seed: int
 
 
 class FittedFeature(NamedTuple):
-    """How one feature is filled, transformed and scaled."""
+    """How one feature is filled, clipped, transformed and scaled, or split into its levels."""
 
     transform: str
-    power: float | None
-    mean: float
-    scale: float
-    minimum: float
-    maximum: float
-    fill_value: float
+    scaler: str
+    impute: str
+    weight: float
+    fill_value: float | str
     skewness: dict[str, float]
+    mean: float = 0.0
+    scale: float = 1.0
+    power: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    clip: tuple[float, float] | None = None
+    # The share of the fit sample by level; None for a number.
+    levels: dict[str, float] | None = None
+
+
+class Prototypes(NamedTuple):
+    """What a customer is compared with, in scaled space, sorted by cluster: one row each.
+
+    A customer belongs to the nearest that reaches it. A radius bounds the reach, an offset adds to
+    the squared distance, a whitening (axis x coordinate) turns and stretches the space first.
+    """
+
+    cluster: np.ndarray
+    location: np.ndarray
+    radius: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    whitening: np.ndarray | None = None
+
+
+class Partition(NamedTuple):
+    """The sample's customers in clusters, by an algorithm's own labels."""
+
+    labels: np.ndarray
+    centroids: np.ndarray
+    inertia: float
+    # None: scored by the nearest centroid.
+    prototypes: Prototypes | None = None
+    bic: float = math.nan
+    # scipy's linkage matrix, of which this is a cut.
+    tree: np.ndarray | None = None
 
 
 class Quality(NamedTuple):
@@ -100,6 +184,7 @@ class Quality(NamedTuple):
     davies_bouldin: float
     smallest_share: float
     stability: float
+    bic: float = math.nan
 
 
 class Choice(NamedTuple):
@@ -107,6 +192,26 @@ class Choice(NamedTuple):
 
     k: int
     reasons: dict[int, str]
+
+
+class Fit(NamedTuple):
+    """The segments of one segmentation, how good they are, and what they were chosen among."""
+
+    partition: Partition
+    qualities: list[Quality]
+    choice: Choice
+    # The silhouettes of the customers at the positions `judged`.
+    judged: np.ndarray
+    silhouettes: np.ndarray
+
+
+class Leaf(NamedTuple):
+    """Customers whom the same conditions hold for, and the cluster that most of them are in."""
+
+    cluster: int
+    members: np.ndarray
+    # By coordinate: values lie above the first number and at most at the second.
+    bounds: dict[int, tuple[float, float]]
 
 
 # ---------- reading the inputs
@@ -129,20 +234,34 @@ def as_pandas(table: Any) -> pd.DataFrame:
     return frame.rename(columns=str.lower)
 
 
+def given(value: Any) -> Any:
+    """Gives a value of a table, or None where it is missing, however pandas writes that."""
+    return None if pd.isna(value) else value
+
+
+def all_given(*values: Any) -> tuple[float, ...] | None:
+    """Gives values of a table as numbers, or None where one of them is missing."""
+    return None if any(pd.isna(value) for value in values) else tuple(map(float, values))
+
+
 def read_requests(settings: pd.DataFrame) -> list[Request]:
     """Gives one request per segmentation, by name, of the rows of `segmentation__settings`."""
     requests = []
     for segmentation, rows in settings.groupby("segmentation", sort=True):
         rows = rows.sort_values("feature_position")
         first = rows.iloc[0]
+        has_k = not pd.isna(first["k_max"])
         requests.append(
             Request(
                 segmentation=str(segmentation),
-                features=[str(feature) for feature in rows["feature"]],
-                transforms=[str(transform) for transform in rows["transform"]],
+                features=[read_feature(row) for _, row in rows.iterrows()],
+                outliers=all_given(
+                    first["outlier_low"], first["outlier_high"], first["outlier_fence"]
+                ),
                 algorithm=str(first["algorithm"]),
-                k_min=int(first["k_min"]),
-                k_max=int(first["k_max"]),
+                options=json.loads(first["algorithm_options"]),
+                k_min=int(first["k_min"]) if has_k else None,
+                k_max=int(first["k_max"]) if has_k else None,
                 minimum_segment_share=float(first["minimum_segment_share"]),
                 minimum_stability=float(first["minimum_stability"]),
                 seed=int(first["seed"]),
@@ -151,14 +270,30 @@ def read_requests(settings: pd.DataFrame) -> list[Request]:
     return requests
 
 
+def read_feature(row: pd.Series) -> FeatureRequest:
+    """Gives the request of one feature, of its row of `segmentation__settings`."""
+    return FeatureRequest(
+        name=str(row["feature"]),
+        kind=str(row["kind"]),
+        transform=str(row["transform"]),
+        impute=str(row["impute"]),
+        fill_value=given(row["fill_value"]),
+        clip=all_given(row["clip_low"], row["clip_high"]),
+        scaler=str(row["scaler"]),
+        weight=float(row["weight"]),
+    )
+
+
 def widen(sample: pd.DataFrame, request: Request) -> pd.DataFrame:
     """Gives one row per customer and one column per feature, so the order of rows is lost.
 
-    Takes the long fit sample. Customers are sorted by id, features stand in the settings' order,
-    values are float64 with NaN where missing. Raises ValueError if a customer comes twice.
+    Takes the long fit sample. Customers are sorted by id, features stand in the settings' order.
+    Numbers are float64 with NaN where missing, categories are objects. Raises ValueError if a
+    customer comes twice.
     """
+    names = [feature.name for feature in request.features]
     rows = sample[sample["segmentation"] == request.segmentation]
-    rows = rows[rows["feature"].isin(request.features)]
+    rows = rows[rows["feature"].isin(names)]
     keys = ["customer_id", "feature"]
     repeated = rows[rows.duplicated(keys)]
     if len(repeated) > 0:
@@ -171,7 +306,13 @@ def widen(sample: pd.DataFrame, request: Request) -> pd.DataFrame:
     # pivot sorts the customers.
     long = pd.DataFrame({key: rows[key].astype(object) for key in keys} | {"value": values})
     wide = long.pivot(index="customer_id", columns="feature", values="value")
-    return wide.reindex(columns=request.features)
+    wide = wide.reindex(columns=names)
+    for feature in request.features:
+        if feature.kind == "category":
+            texts = rows.loc[rows["feature"] == feature.name, ["customer_id", "text_value"]]
+            texts = texts.astype(object).set_index("customer_id")["text_value"]
+            wide[feature.name] = texts.reindex(wide.index)
+    return wide
 
 
 def order_by_hash(customer_ids: Iterable[str]) -> np.ndarray:
@@ -180,27 +321,78 @@ def order_by_hash(customer_ids: Iterable[str]) -> np.ndarray:
     return np.argsort(np.array(hashes, dtype="U32"), kind="stable")
 
 
-# ---------- features: fill, transform, scale
+# ---------- features: outliers, fill, clip, transform, scale
 
 
-def fill_missing(values: np.ndarray, segmentation: str, feature: str) -> tuple[np.ndarray, float]:
-    """Fills missing values of one feature by its median; gives the values and the median.
+def name_feature(segmentation: str, feature: str) -> str:
+    """Says in an error which feature it is about."""
+    return f"segmentation '{segmentation}', feature '{feature}'"
 
-    Raises ValueError if no value is present, or if one is infinite.
-    """
-    where = f"segmentation '{segmentation}', feature '{feature}'"
+
+def present_numbers(values: np.ndarray, where: str) -> np.ndarray:
+    """Gives the values that are not missing. Raises ValueError if one is infinite."""
     present = values[~np.isnan(values)]
-    if present.size == 0:
-        raise ValueError(
-            f"{where}: no customer of the fit sample has a value: "
-            "leave the feature out or fill it upstream"
-        )
     if np.isinf(present).any():
         raise ValueError(
             f"{where}: the fit sample holds infinite values: make them null or numbers upstream"
         )
-    fill_value = float(np.median(present))
-    return np.where(np.isnan(values), fill_value, values), fill_value
+    return present
+
+
+def fit_fences(wide: pd.DataFrame, request: Request) -> dict[str, tuple[float, float]]:
+    """Gives for each number the bounds outside of which a customer is an outlier.
+
+    They stand a multiple of the spread between two quantiles beyond these, as Tukey's do of the
+    quartiles (1977). A feature without values has none, nor has any where none are asked for.
+    """
+    fences = {}
+    for feature in request.features:
+        if request.outliers is None or feature.kind == "category":
+            continue
+        where = name_feature(request.segmentation, feature.name)
+        present = present_numbers(wide[feature.name].to_numpy(), where)
+        if present.size > 0:
+            *shares, multiple = request.outliers
+            low, high = map(float, np.quantile(present, shares))
+            beyond = multiple * (high - low)
+            fences[feature.name] = (low - beyond, high + beyond)
+    return fences
+
+
+def is_inside(wide: pd.DataFrame, fences: dict[str, tuple[float, float]]) -> np.ndarray:
+    """Says for each customer whether every value that it has lies within the fences."""
+    inside = np.ones(len(wide), dtype=bool)
+    for feature, (low, high) in fences.items():
+        values = wide[feature].to_numpy()
+        inside &= ~((values < low) | (values > high))
+    return inside
+
+
+def fill_missing(
+    values: np.ndarray, request: FeatureRequest, segmentation: str
+) -> tuple[np.ndarray, float | str]:
+    """Fills missing values of one feature as asked; gives the values and what fills.
+
+    Of equally frequent ones the smallest fills, as in scikit-learn's SimpleImputer. Raises
+    ValueError if no value is present, but for a constant, or if one is infinite.
+    """
+    where = name_feature(segmentation, request.name)
+    is_number = request.kind == "number"
+    is_missing = pd.isna(values)
+    present = present_numbers(values, where) if is_number else values[~is_missing]
+    if request.impute == "constant":
+        fill_value = request.fill_value
+    elif present.size == 0:
+        raise ValueError(
+            f"{where}: no customer of the fit sample has a value: "
+            "leave the feature out or fill it upstream"
+        )
+    elif request.impute == "most_frequent":
+        fill_value = pd.Series(present).mode().iloc[0]
+    else:
+        fill_value = {"median": np.median, "mean": np.mean}[request.impute](present)
+    fill_value = float(fill_value) if is_number else str(fill_value)
+    return np.where(is_missing, fill_value, values), fill_value
 
 
 def in_domain(values: np.ndarray, transform: str) -> np.ndarray:
@@ -308,6 +500,22 @@ def mean_and_scale(values: np.ndarray) -> tuple[float, float]:
     return mean, largest * math.sqrt(float(np.mean((deviations / largest) ** 2)))
 
 
+def center_and_scale(values: np.ndarray, scaler: str) -> tuple[float, float]:
+    """Gives what a scaler subtracts and divides by, as scikit-learn's of that name; never by 0.
+
+    standard: mean and standard deviation; robust: median and the distance between the quartiles;
+    min_max: the smallest value and the distance to the largest; none: 0 and 1.
+    """
+    if scaler == "standard":
+        return mean_and_scale(values)
+    if scaler == "robust":
+        lower, upper = np.quantile(values, [0.25, 0.75])
+        return float(np.median(values)), float(upper - lower) or 1.0
+    if scaler == "min_max":
+        return float(values.min()), float(values.max() - values.min()) or 1.0
+    return 0.0, 1.0
+
+
 def skewness(values: np.ndarray) -> float:
     """Gives the skewness, corrected for bias as pandas and spreadsheets do; NaN for a constant."""
     mean, scale = mean_and_scale(values)
@@ -359,43 +567,113 @@ def least_skewed(skewness_by_transform: dict[str, float]) -> str:
     return "none"
 
 
-def fit_feature(
-    values: np.ndarray, transform: str, segmentation: str, feature: str
+def fit_number(
+    values: np.ndarray, request: FeatureRequest, segmentation: str
 ) -> tuple[FittedFeature, np.ndarray, np.ndarray]:
-    """Fits one feature; gives its parameters, its filled values and its scaled values.
+    """Fits one number; gives its parameters, its filled values and its scaled values.
 
     Raises ValueError where a feature has no usable value, or its numbers are too large to scale.
     """
-    filled, fill_value = fill_missing(values, segmentation, feature)
-    skewness_by_transform, power_by_transform = candidate_skewness(filled)
+    filled, fill_value = fill_missing(values, request, segmentation)
+    present = values[~np.isnan(values)]
+    clip, clipped = None, filled
+    if request.clip is not None and present.size > 0:
+        low, high = map(float, np.quantile(present, request.clip))
+        clip, clipped = (low, high), np.clip(filled, low, high)
+    skewness_by_transform, power_by_transform = candidate_skewness(clipped)
+    transform = request.transform
     if transform == "auto":
         transform = least_skewed(skewness_by_transform)
-    clamped = clamp_to_domain(filled, transform, segmentation, feature)
+    clamped = clamp_to_domain(clipped, transform, segmentation, request.name)
     power = power_by_transform.get(transform)
     if power is None:
         power = fit_power(clamped, transform)
     with np.errstate(over="ignore", invalid="ignore"):
         transformed = apply_transform(clamped, transform, power)
-        mean, scale = mean_and_scale(transformed)
-    if not (math.isfinite(mean) and math.isfinite(scale)):
+        mean, scale = center_and_scale(transformed, request.scaler)
+        scaled = (transformed - mean) / scale * request.weight
+    is_usable = math.isfinite(mean) and math.isfinite(scale)
+    if not (is_usable and np.abs(scaled).max() <= LARGEST_COORDINATE):
         raise ValueError(
-            f"segmentation '{segmentation}', feature '{feature}': its values are too large for "
+            f"{name_feature(segmentation, request.name)}: its values are too large for "
             f"transform {transform}: say auto or log, or divide the feature upstream"
         )
     fitted = FittedFeature(
         transform=transform,
-        power=power,
-        mean=mean,
-        scale=scale,
-        minimum=float(clamped.min()),
-        maximum=float(filled.max()),
+        scaler=request.scaler,
+        impute=request.impute,
+        weight=request.weight,
         fill_value=fill_value,
         skewness=skewness_by_transform,
+        mean=mean,
+        scale=scale,
+        power=power,
+        minimum=float(clamped.min()),
+        maximum=float(clipped.max()),
+        clip=clip,
     )
-    return fitted, filled, (transformed - mean) / scale
+    return fitted, filled, scaled
 
 
-# ---------- how good are k segments
+def fit_category(
+    values: np.ndarray, request: FeatureRequest, segmentation: str
+) -> tuple[FittedFeature, np.ndarray, np.ndarray]:
+    """Fits one category; gives its parameters, and a column per level: 1 or 0, and weighted.
+
+    Levels are sorted, as in scikit-learn's OneHotEncoder. Raises ValueError if there are too many,
+    or no value to fill with.
+    """
+    filled, fill_value = fill_missing(values, request, segmentation)
+    levels, counts = np.unique(filled, return_counts=True)
+    if len(levels) > LARGEST_NUMBER_OF_LEVELS:
+        raise ValueError(
+            f"{name_feature(segmentation, request.name)} has {len(levels)} different values; "
+            f"allowed at most {LARGEST_NUMBER_OF_LEVELS}: group them upstream, or leave it out"
+        )
+    is_level = (filled[:, np.newaxis] == levels).astype("float64")
+    fitted = FittedFeature(
+        transform="one_hot",
+        scaler=request.scaler,
+        impute=request.impute,
+        weight=request.weight,
+        fill_value=fill_value,
+        skewness={},
+        levels=dict(zip(levels, counts / len(filled), strict=True)),
+    )
+    return fitted, is_level, is_level * request.weight
+
+
+def fit_features(
+    wide: pd.DataFrame, request: Request
+) -> tuple[dict[str, FittedFeature], pd.DataFrame, np.ndarray]:
+    """Fits every feature; gives the parameters, the filled values and the scaled points.
+
+    The latter two have a column per coordinate: one of a number, one for each level of a category.
+    """
+    fitted, filled, scaled = {}, [], []
+    for feature in request.features:
+        fit_one = fit_category if feature.kind == "category" else fit_number
+        fitted[feature.name], own_units, coordinates = fit_one(
+            wide[feature.name].to_numpy(), feature, request.segmentation
+        )
+        filled.append(own_units)
+        scaled.append(coordinates)
+    return fitted, pd.DataFrame(np.column_stack(filled)), np.column_stack(scaled)
+
+
+def coordinate_keys(fitted: dict[str, FittedFeature]) -> list[dict[str, Any]]:
+    """Gives the feature of each coordinate of a point, and the level where it is a category."""
+    keys = []
+    for name, feature in fitted.items():
+        if feature.levels is None:
+            keys.append({"feature": name})
+        else:
+            levels = range(1, len(feature.levels) + 1)
+            keys += [{"feature": name, "level_id": level_id} for level_id in levels]
+    return keys
+
+
+# ---------- who belongs to which cluster
 
 
 def count_distinct(points: np.ndarray) -> int:
@@ -403,9 +681,266 @@ def count_distinct(points: np.ndarray) -> int:
     return len(pd.DataFrame(np.round(points, POINT_DECIMALS)).drop_duplicates())
 
 
-def fit_k_means(points: np.ndarray, k: int, seed: int, starts: int = K_MEANS_STARTS) -> KMeans:
-    """Fits scikit-learn's k-means to points (customers x features), the best of some starts."""
-    return KMeans(n_clusters=k, n_init=starts, random_state=seed % 2**32).fit(points)
+def squared_distances(points: np.ndarray, prototypes: Prototypes) -> np.ndarray:
+    """Gives the squared distance of each point to each prototype, offset and whitening included."""
+    if prototypes.whitening is None:
+        distances = cdist(points, prototypes.location, "sqeuclidean")
+    else:
+        pairs = zip(prototypes.location, prototypes.whitening, strict=True)
+        distances = np.column_stack(
+            [(((points - location) @ axes.T) ** 2).sum(axis=1) for location, axes in pairs]
+        )
+    return distances if prototypes.offset is None else distances + prototypes.offset
+
+
+def assign(points: np.ndarray, prototypes: Prototypes) -> np.ndarray:
+    """Gives the cluster of each point as SQL scores it: of the nearest prototype that reaches it.
+
+    Of equally near ones the lowest cluster; noise where none reaches the point.
+    """
+    clusters = np.empty(len(points), dtype=int)
+    at_once = max(1, DISTANCES_AT_ONCE // len(prototypes.cluster))
+    for batch in gen_batches(len(points), at_once):
+        distances = squared_distances(points[batch], prototypes)
+        if prototypes.radius is not None:
+            distances[distances > prototypes.radius**2] = math.inf
+        nearest = distances.argmin(axis=1)
+        is_reached = np.isfinite(distances[np.arange(len(nearest)), nearest])
+        clusters[batch] = np.where(is_reached, prototypes.cluster[nearest], NOISE)
+    return clusters
+
+
+def scoring_prototypes(partition: Partition) -> Prototypes:
+    """Gives what customers of a partition are compared with: the centroids where no others are."""
+    if partition.prototypes is not None:
+        return partition.prototypes
+    return Prototypes(np.arange(len(partition.centroids)), partition.centroids)
+
+
+def member_prototypes(
+    points: np.ndarray, labels: np.ndarray, members: np.ndarray, radius: np.ndarray | None = None
+) -> Prototypes:
+    """Makes prototypes of the customers at the positions `members`, sorted by cluster and id."""
+    order = np.argsort(labels[members], kind="stable")
+    members = members[order]
+    return Prototypes(labels[members], points[members], None if radius is None else radius[order])
+
+
+def make_partition(points: np.ndarray, labels: np.ndarray, k: int, **others: Any) -> Partition:
+    """Makes a partition of labels 0 to k - 1 and noise, which counts in no centroid or inertia."""
+    centroids = np.full((k, points.shape[1]), math.nan)
+    for cluster in np.unique(labels[labels != NOISE]):
+        centroids[cluster] = points[labels == cluster].mean(axis=0)
+    clustered = labels != NOISE
+    inertia = float(((points[clustered] - centroids[labels[clustered]]) ** 2).sum())
+    return Partition(labels, centroids, inertia, **others)
+
+
+# ---------- algorithms that are given k: each makes the partitions of many k
+
+
+def library_seed(request: Request) -> int:
+    """Gives the seed as scikit-learn takes it: below 2^32."""
+    return request.seed % 2**32
+
+
+def partition_by_k_means(
+    points: np.ndarray, ks: Iterable[int], request: Request
+) -> dict[int, Partition]:
+    """Gives scikit-learn's k-means for each k, the best of `n_init` starts."""
+    partitions = {}
+    for k in ks:
+        fit = KMeans(n_clusters=k, random_state=library_seed(request), **request.options)
+        fit.fit(points)
+        partitions[k] = Partition(fit.labels_, fit.cluster_centers_, float(fit.inertia_))
+    return partitions
+
+
+def partition_by_linkage(
+    points: np.ndarray, ks: Iterable[int], request: Request
+) -> dict[int, Partition]:
+    """Gives the cuts of one tree of merges for each k: scikit-learn's AgglomerativeClustering.
+
+    Under single linkage a customer belongs with the nearest customer; else centroids tell.
+    """
+    linkage = request.options["linkage"]
+    # scipy refuses one customer, whose tree has no merges.
+    tree = hierarchy.linkage(points, linkage) if len(points) > 1 else np.empty((0, 4))
+    distinct = np.flatnonzero(~pd.DataFrame(points).duplicated())
+    partitions = {}
+    for k in ks:
+        labels = cut_tree(tree, k)[: len(points)]
+        prototypes = member_prototypes(points, labels, distinct) if linkage == "single" else None
+        partitions[k] = make_partition(points, labels, k, prototypes=prototypes, tree=tree)
+    return partitions
+
+
+def cut_tree(tree: np.ndarray, k: int) -> np.ndarray:
+    """Undoes the last k - 1 merges; gives the cluster of each node below, customers first."""
+    customers = len(tree) + 1
+    merges = customers - k
+    parents = np.repeat(np.arange(customers, customers + merges), 2)
+    children = tree[:merges, :2].astype(int).ravel()
+    nodes = customers + merges
+    links = coo_array((np.ones(len(parents)), (parents, children)), shape=(nodes, nodes))
+    # Not scipy's fcluster, which gives fewer than k where merges are equally high, nor its
+    # cut_tree, whose time grows with the square (11 s for 10,000 customers in a chain).
+    return connected_components(links, directed=False)[1]
+
+
+def cophenetic_correlation(points: np.ndarray, tree: np.ndarray) -> float:
+    """Gives the correlation of the distances with the heights at which customers are merged.
+
+    As scipy's cophenet (Sokal and Rohlf 1962), but in place: its copies take gigabytes. NaN where
+    one of both varies by rounding errors alone.
+    """
+    if len(points) < 3:
+        return math.nan
+    distances, heights = pdist(points), hierarchy.cophenet(tree)
+    for values in (distances, heights):
+        if np.ptp(values) <= TOLERANCE * values.max():
+            return math.nan
+        values -= values.mean()
+        values /= np.linalg.norm(values)
+    return float(distances @ heights)
+
+
+def partition_by_gaussian_mixture(
+    points: np.ndarray, ks: Iterable[int], request: Request
+) -> dict[int, Partition]:
+    """Gives scikit-learn's Gaussian mixture for each k; raises ValueError where none is found."""
+    # scikit-learn refuses one customer; twice the same has the same mean and covariance.
+    fitted_points = np.repeat(points, 2, axis=0) if len(points) == 1 else points
+    partitions = {}
+    for k in ks:
+        mixture = GaussianMixture(k, random_state=library_seed(request), **request.options)
+        try:
+            mixture.fit(fitted_points)
+        except ValueError as error:
+            raise ValueError(
+                f"segmentation '{request.segmentation}': gaussian_mixture cannot be fitted with "
+                f"k = {k}: raise reg_covar or lower k ({error})"
+            ) from error
+        partitions[k] = make_partition(
+            points,
+            mixture.predict(points),
+            k,
+            prototypes=component_prototypes(mixture),
+            bic=float(mixture.bic(points)),
+        )
+    return partitions
+
+
+def component_prototypes(mixture: GaussianMixture) -> Prototypes:
+    """Makes prototypes of components, whose squared distance orders as their log-probability.
+
+    That is -2 ln(weight * density) but for what all components share.
+    """
+    components, dimensions = mixture.means_.shape
+    factors = mixture.precisions_cholesky_
+    if mixture.covariance_type == "full":
+        whitening = factors.transpose(0, 2, 1)
+    elif mixture.covariance_type == "tied":
+        whitening = np.repeat(factors.T[np.newaxis], components, axis=0)
+    else:
+        # diag has a factor per component and coordinate, spherical one per component.
+        whitening = factors.reshape(components, -1, 1) * np.eye(dimensions)
+    log_determinants = np.log(np.diagonal(whitening, axis1=1, axis2=2)).sum(axis=1)
+    offset = -2 * (log_determinants + np.log(mixture.weights_))
+    return Prototypes(
+        np.arange(components), mixture.means_, offset=offset - offset.min(), whitening=whitening
+    )
+
+
+PARTITIONERS = {
+    "kmeans": partition_by_k_means,
+    "hierarchical": partition_by_linkage,
+    "gaussian_mixture": partition_by_gaussian_mixture,
+}
+
+
+# ---------- algorithms that find k
+
+
+def kth_distances(points: np.ndarray, k: int) -> np.ndarray:
+    """Gives each point's distance to its k-th nearest, itself counted, as scikit-learn counts."""
+    distances, _ = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(points)
+    return distances[:, -1]
+
+
+def knee_distance(points: np.ndarray, min_samples: int) -> float:
+    """Gives dbscan's eps: the knee of the sorted distances to the min_samples-th nearest customer.
+
+    After Ester et al. 1996, who read it off the plot. Where the curve has no knee: its largest, so
+    that nobody is set apart. At least what makes two customers differ. Rounded up, so that eps
+    equals no distance and rounding errors decide nothing.
+    """
+    curve = np.sort(kth_distances(points, min_samples))[::-1]
+    knee = find_knee(curve)
+    distance = max(float(curve[0 if knee is None else knee - 1]), 10.0**-POINT_DECIMALS)
+    decimals = EPS_DIGITS - 1 - math.floor(math.log10(distance))
+    return round((math.floor(distance * 10.0**decimals) + 1) / 10.0**decimals, decimals)
+
+
+def resolve_options(points: np.ndarray, request: Request) -> Request:
+    """Gives the request with its options that were auto as numbers.
+
+    Raises ValueError where there are too few customers for the options of dbscan or hdbscan.
+    """
+    options = dict(request.options)
+    if request.algorithm == "hdbscan" and options["min_cluster_size"] == "auto":
+        share_size = math.ceil(request.minimum_segment_share * len(points) - TOLERANCE)
+        options["min_cluster_size"] = max(SMALLEST_CLUSTER_OF_AUTO, share_size)
+    for option in ("min_cluster_size", "min_samples"):
+        if (options.get(option) or 0) > len(points):
+            raise ValueError(
+                f"segmentation '{request.segmentation}': {request.algorithm} with "
+                f"{option} = {options[option]} cannot be fitted on a sample of {len(points)} "
+                f"customer{'' if len(points) == 1 else 's'}: lower {option} or say kmeans"
+            )
+    if request.algorithm == "dbscan" and options["eps"] == "auto":
+        options["eps"] = knee_distance(points, options["min_samples"])
+    return request._replace(options=options)
+
+
+def partition_by_dbscan(points: np.ndarray, request: Request) -> Partition:
+    """Gives scikit-learn's DBSCAN, scored by the nearest core point within eps."""
+    fit = DBSCAN(**request.options).fit(points)
+    core = fit.core_sample_indices_
+    radius = np.full(len(core), float(request.options["eps"]))
+    prototypes = member_prototypes(points, fit.labels_, core, radius)
+    return make_partition(points, fit.labels_, fit.labels_.max() + 1, prototypes=prototypes)
+
+
+def partition_by_hdbscan(points: np.ndarray, request: Request) -> Partition:
+    """Gives scikit-learn's HDBSCAN, scored by the nearest clustered customer that reaches.
+
+    One reaches as far as its own core distance, and not as far as the nearest noise customer.
+    """
+    # Customers that are all alike are one segment; else the library never gives just one.
+    is_single = count_distinct(points) == 1
+    fit = HDBSCAN(**request.options, allow_single_cluster=is_single, n_jobs=1, copy=True)
+    labels = fit.fit(points).labels_
+    members, noise = np.flatnonzero(labels != NOISE), points[labels == NOISE]
+    min_samples = request.options["min_samples"] or request.options["min_cluster_size"]
+    # Never 0: SQL may round a coordinate otherwise, and who is alike must reach the other.
+    radius = np.maximum(kth_distances(points, min_samples)[members], 10.0**-POINT_DECIMALS)
+    if len(noise) > 0 and len(members) > 0:
+        to_noise, _ = NearestNeighbors(n_neighbors=1).fit(noise).kneighbors(points[members])
+        radius = np.minimum(radius, (1 - TOLERANCE) * to_noise[:, 0])
+    prototypes = member_prototypes(points, labels, members, radius)
+    return make_partition(points, labels, labels.max() + 1, prototypes=prototypes)
+
+
+FINDERS = {"dbscan": partition_by_dbscan, "hdbscan": partition_by_hdbscan}
+# What to do where all customers are noise.
+REMEDIES = {
+    "dbscan": "raise eps, lower min_samples, or say eps: auto",
+    "hdbscan": "lower min_cluster_size or min_samples, or say kmeans",
+}
+
+
+# ---------- how good are k segments
 
 
 def search_positions(points: np.ndarray, by_hash: np.ndarray, largest_k: int) -> np.ndarray:
@@ -432,69 +967,82 @@ def draw_resamples(size: int, seed: int) -> list[np.ndarray]:
     ]
 
 
-def stability(
+def stabilities(
     points: np.ndarray,
-    labels: np.ndarray,
-    k: int,
+    partitions: dict[int, Partition],
     resamples: list[np.ndarray],
     judged: np.ndarray,
-    seed: int,
-) -> float:
-    """Gives the mean adjusted Rand index between the segments and those of refits on resamples.
+    request: Request,
+) -> dict[int, float]:
+    """Gives for each k the mean adjusted Rand index with refits on resamples.
 
     Both are compared on the customers at the positions `judged`. 1: always the same segments, 0:
-    no better than chance (Hubert and Arabie 1985; resampling as in Hennig 2007). NaN for k = 1 and
-    for samples too small to resample.
+    no better than chance (Hubert and Arabie 1985; resampling as in Hennig 2007). Left out are
+    k = 1 and samples too small to resample.
     """
-    if k == 1 or len(points) < CUSTOMERS_PER_SEGMENT_FOR_STABILITY * k:
-        return math.nan
-    agreements = []
-    for positions in resamples:
+    ks = [k for k in partitions if 1 < k <= len(points) / CUSTOMERS_PER_SEGMENT_FOR_STABILITY]
+    options = dict(request.options)
+    if "n_init" in options:
+        options["n_init"] = min(options["n_init"], RESAMPLE_STARTS)
+    request = request._replace(options=options)
+    agreements: dict[int, list[float]] = {k: [] for k in ks}
+    for positions in resamples if ks else []:
         drawn = points[positions]
-        refit = fit_k_means(drawn, min(k, count_distinct(drawn)), seed, RESAMPLE_STARTS)
-        agreements.append(adjusted_rand_score(labels[judged], refit.predict(points[judged])))
-    return float(np.mean(agreements))
+        distinct = count_distinct(drawn)
+        refits = PARTITIONERS[request.algorithm](drawn, {min(k, distinct) for k in ks}, request)
+        for k in ks:
+            refitted = assign(points[judged], scoring_prototypes(refits[min(k, distinct)]))
+            agreements[k].append(adjusted_rand_score(partitions[k].labels[judged], refitted))
+    return {k: float(np.mean(values)) for k, values in agreements.items()}
 
 
 def measure_quality(
     points: np.ndarray,
-    fit: KMeans,
-    k: int,
+    partition: Partition,
     judged: np.ndarray,
     distances: np.ndarray,
-    resamples: list[np.ndarray],
-    seed: int,
+    stability: float = math.nan,
 ) -> Quality:
-    """Measures a fit; silhouettes on the customers at `judged`, whose distances are given."""
-    labels = fit.labels_
+    """Measures a partition; silhouettes on the customers at `judged`, whose distances are given.
+
+    Noise counts among the customers of whom a segment has a share, and in nothing else.
+    """
+    k, clustered = len(partition.centroids), partition.labels != NOISE
+    labels, measured = partition.labels[clustered], points[clustered]
     comparable = is_comparable(labels)
+    smallest_size = np.bincount(labels, minlength=k).min()
     return Quality(
         k=k,
-        inertia=float(fit.inertia_),
-        silhouette=mean_silhouette(distances, labels[judged]),
-        calinski_harabasz=calinski_harabasz_score(points, labels) if comparable else math.nan,
-        davies_bouldin=davies_bouldin_score(points, labels) if comparable else math.nan,
-        smallest_share=float(np.bincount(labels, minlength=k).min() / len(labels)),
-        stability=stability(points, labels, k, resamples, judged, seed),
+        inertia=partition.inertia,
+        silhouette=mean_silhouette(distances, partition.labels[judged]),
+        calinski_harabasz=calinski_harabasz_score(measured, labels) if comparable else math.nan,
+        davies_bouldin=davies_bouldin_score(measured, labels) if comparable else math.nan,
+        smallest_share=float(smallest_size / len(points)),
+        stability=stability,
+        bic=partition.bic,
     )
 
 
 def silhouettes(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Gives each customer's silhouette from the matrix of distances; NaN where undefined."""
-    if not is_comparable(labels):
-        return np.full(len(labels), math.nan)
-    return silhouette_samples(distances, labels, metric="precomputed")
+    values, clustered = np.full(len(labels), math.nan), labels != NOISE
+    if is_comparable(labels[clustered]):
+        if not clustered.all():
+            distances = distances[np.ix_(clustered, clustered)]
+        values[clustered] = silhouette_samples(distances, labels[clustered], metric="precomputed")
+    return values
 
 
 def mean_silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
     """Gives the mean silhouette (Rousseeuw 1987); NaN where undefined."""
-    return float(np.mean(silhouettes(distances, labels)))
+    values = silhouettes(distances, labels)[labels != NOISE]
+    return float(np.mean(values)) if values.size > 0 else math.nan
 
 
 # ---------- the choice of k
 
 
-def find_knee(inertias: list[float]) -> int | None:
+def find_knee(inertias: Sequence[float]) -> int | None:
     """Gives the k at which the curve lies furthest below its chord; None for a curve without.
 
     Takes the inertias of k = 1, 2, ...; both axes are scaled to 0..1 first, as in Satopaa et al.
@@ -533,7 +1081,9 @@ def missed_text(value: float, bound: float, decimals: int) -> str:
 def missed_guards(quality: Quality, request: Request) -> list[str]:
     """Says in words which guards k misses; a stability that is not defined misses none."""
     missed = []
-    if quality.smallest_share < request.minimum_segment_share - TOLERANCE:
+    if quality.smallest_share == 0:
+        missed.append("a segment holds no customers")
+    elif quality.smallest_share < request.minimum_segment_share - TOLERANCE:
         share, bound = 100 * quality.smallest_share, 100 * request.minimum_segment_share
         written = missed_text(share, bound, decimals=1)
         missed.append(f"smallest segment holds {written} % of customers, below {bound:g} %")
@@ -545,12 +1095,17 @@ def missed_guards(quality: Quality, request: Request) -> list[str]:
 
 def describe(quality: Quality) -> str:
     """Says in words what the guards look at."""
-    text = f"smallest segment {100 * quality.smallest_share:.1f} %"
+    text = describe_smallest(quality)
     if not math.isnan(quality.stability):
         return f"{text}, stability {quality.stability:.2f}"
     if quality.k > 1:
         return f"{text}, too few customers to measure stability"
     return text
+
+
+def describe_smallest(quality: Quality) -> str:
+    """Says in words how large the smallest segment is."""
+    return f"smallest segment {100 * quality.smallest_share:.1f} %"
 
 
 def choose_k(qualities: list[Quality], distinct: int, request: Request) -> Choice:
@@ -624,6 +1179,66 @@ def other_reason(
     return f"silhouette {own:.3f}, not above the {best:.3f} of k = {chosen}"
 
 
+# ---------- rules: a shallow tree that stands in for the segmentation
+
+
+def find_leaves(
+    values: np.ndarray, labels: np.ndarray, columns: Sequence[int], seed: int
+) -> list[Leaf]:
+    """Gives the leaves of scikit-learn's decision tree from left to right.
+
+    Takes values in own units (customers x coordinates), the cluster of each, and the coordinates
+    that the tree may use. Neighbors that stand for the same cluster are one leaf.
+    """
+    tree = DecisionTreeClassifier(
+        max_depth=RULE_DEPTH,
+        max_leaf_nodes=max(2, min(MOST_LEAVES, LEAVES_PER_SEGMENT * len(np.unique(labels)))),
+        min_samples_leaf=max(SMALLEST_LEAF, math.ceil(SMALLEST_LEAF_SHARE * len(values))),
+        random_state=seed,
+    )
+    bounded = np.clip(values[:, columns], -LARGEST_NUMBER_OF_TREES, LARGEST_NUMBER_OF_TREES)
+    splits = tree.fit(bounded, labels).tree_
+
+    def leaf_of(members: np.ndarray, bounds: dict[int, tuple[float, float]]) -> Leaf:
+        clusters, counts = np.unique(labels[members], return_counts=True)
+        return Leaf(int(clusters[counts.argmax()]), members, bounds)
+
+    def leaves_below(
+        node: int, members: np.ndarray, bounds: dict[int, tuple[float, float]]
+    ) -> list[Leaf]:
+        whole = [leaf_of(members, bounds)]
+        if splits.children_left[node] < 0:
+            return whole
+        column = columns[splits.feature[node]]
+        own = values[members, column]
+        is_left = own <= splits.threshold[node]
+        if is_left.all() or not is_left.any():
+            # Told apart by the tree in 32 bits alone.
+            return whole
+        bound = round_bound(float(own[is_left].max()), float(own[~is_left].min()))
+        above, at_most = bounds.get(column, (-math.inf, math.inf))
+        left = leaves_below(
+            splits.children_left[node], members[is_left], bounds | {column: (above, bound)}
+        )
+        right = leaves_below(
+            splits.children_right[node], members[~is_left], bounds | {column: (bound, at_most)}
+        )
+        same = len(left) == len(right) == 1 and left[0].cluster == right[0].cluster
+        return whole if same else left + right
+
+    return leaves_below(0, np.arange(len(values)), {})
+
+
+def round_bound(low: float, high: float) -> float:
+    """Gives the number with the fewest digits from `low` to below `high`, to be read by people."""
+    for digits in range(1, DIGITS_OF_A_DOUBLE):
+        context = Context(prec=digits, rounding=ROUND_CEILING)
+        bound = float(context.create_decimal(repr(low)))
+        if low <= bound < high:
+            return bound
+    return low
+
+
 # ---------- one segmentation
 
 
@@ -636,9 +1251,37 @@ def fit_segmentation(sample: pd.DataFrame, request: Request) -> list[dict[str, A
     wide = widen(sample, request)
     if wide.empty:
         return []
-    fitted, own_units, points = fit_features(wide, request)
-    by_hash = order_by_hash(wide.index)
+    fences = fit_fences(wide, request)
+    inside = wide[is_inside(wide, fences)]
+    if inside.empty:
+        raise ValueError(
+            f"segmentation '{request.segmentation}': every customer of its fit sample has a value "
+            "outside the fences: raise outliers.fence, or leave features out of the segmentation"
+        )
+    fitted, own_units, points = fit_features(inside, request)
+    request = resolve_options(points, request)
+    find = find_segments if request.k_max is None else search_segments
+    fit = find(points, order_by_hash(inside.index), request)
+    coordinates = coordinate_keys(fitted)
+    scored = assign(points, scoring_prototypes(fit.partition))
+    return (
+        feature_rows(fitted, fences)
+        + search_rows(fit.qualities, fit.choice)
+        + cluster_rows(fit, scored, own_units, points, coordinates)
+        + noise_rows(fit.partition, own_units, coordinates)
+        + prototype_rows(fit.partition, coordinates)
+        + dendrogram_rows(fit.partition)
+        + rule_rows(scored, own_units, coordinates, fitted, request)
+        + summary_rows(request, fit.partition, points, len(wide))
+    )
 
+
+def search_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -> Fit:
+    """Partitions the points for every k searched and chooses one; see `choose_k`.
+
+    Raises ValueError where a fixed k is more than there are distinct customers, and where the
+    chosen k leaves a segment empty.
+    """
     distinct = count_distinct(points)
     is_fixed = request.k_min == request.k_max
     if is_fixed and distinct < request.k_max:
@@ -655,36 +1298,52 @@ def fit_segmentation(sample: pd.DataFrame, request: Request) -> list[dict[str, A
     distances = pairwise_distances(points[judged])
     resamples = draw_resamples(len(searched), request.seed)
 
-    fits = {k: fit_k_means(search_points, k, request.seed) for k in range(1, largest_k + 1)}
+    partition_for = PARTITIONERS[request.algorithm]
+    partitions = partition_for(search_points, range(1, largest_k + 1), request)
+    stable = stabilities(search_points, partitions, resamples, judged_in_search, request)
     qualities = [
-        measure_quality(search_points, fit, k, judged_in_search, distances, resamples, request.seed)
-        for k, fit in fits.items()
+        measure_quality(
+            search_points, partition, judged_in_search, distances, stable.get(k, math.nan)
+        )
+        for k, partition in partitions.items()
     ]
     choice = choose_k(qualities, distinct, request)
 
-    final = fits[choice.k]
+    final = partitions[choice.k]
     if len(searched) < len(points):
-        final = fit_k_means(points, choice.k, request.seed)
-    silhouette = silhouettes(distances, final.labels_[judged])
-    return (
-        feature_rows(fitted)
-        + search_rows(qualities, choice)
-        + cluster_rows(final, own_units, silhouette, judged)
-        + summary_rows(request, choice.k, len(points))
-    )
-
-
-def fit_features(
-    wide: pd.DataFrame, request: Request
-) -> tuple[dict[str, FittedFeature], pd.DataFrame, np.ndarray]:
-    """Fits every feature; gives the parameters, the filled values and the scaled points."""
-    fitted, filled, scaled = {}, {}, []
-    for feature, transform in zip(request.features, request.transforms, strict=True):
-        fitted[feature], filled[feature], column = fit_feature(
-            wide[feature].to_numpy(), transform, request.segmentation, feature
+        final = partition_for(points, [choice.k], request)[choice.k]
+    if len(np.unique(final.labels)) < choice.k:
+        raise ValueError(
+            f"segmentation '{request.segmentation}': {request.algorithm} with k = {choice.k} "
+            "leaves a segment without customers: lower k"
         )
-        scaled.append(column)
-    return fitted, pd.DataFrame(filled), np.column_stack(scaled)
+    return Fit(final, qualities, choice, judged, silhouettes(distances, final.labels[judged]))
+
+
+def find_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -> Fit:
+    """Has the algorithm find the segments. Raises ValueError where all customers are noise."""
+    partition = FINDERS[request.algorithm](points, request)
+    k = len(partition.centroids)
+    if k == 0:
+        options = ", ".join(f"{name} = {value}" for name, value in request.options.items())
+        raise ValueError(
+            f"segmentation '{request.segmentation}': {request.algorithm} with {options} finds no "
+            f"segment, all of its {len(points)} customers are noise: {REMEDIES[request.algorithm]}"
+        )
+    judged = np.sort(by_hash[:SILHOUETTE_SAMPLE_SIZE])
+    distances = pairwise_distances(points[judged])
+    quality = measure_quality(points, partition, judged, distances)
+    noise = int((partition.labels == NOISE).sum())
+    why = (
+        f"found by {request.algorithm}, {noise} of {len(points)} customers "
+        f"({100 * noise / len(points):.1f} %) are noise"
+    )
+    missed = missed_guards(quality, request)
+    held = f"; warning: {', '.join(missed)}" if missed else f", {describe_smallest(quality)}"
+    choice = Choice(k, {k: why + held})
+    return Fit(
+        partition, [quality], choice, judged, silhouettes(distances, partition.labels[judged])
+    )
 
 
 # ---------- parameters as rows
@@ -694,26 +1353,39 @@ def parameter_row(
     parameter: str,
     value: float | None = None,
     text_value: str | None = None,
-    **keys: int | str,
+    **keys: int | str | None,
 ) -> dict[str, Any]:
-    """Gives one row of the output, of which `keys` may set k, cluster and feature."""
+    """Gives one row of the output, of which `keys` may set any of the other columns."""
     return {"parameter": parameter, "value": value, "text_value": text_value} | keys
 
 
-def feature_rows(fitted: dict[str, FittedFeature]) -> list[dict[str, Any]]:
-    """Gives the rows that say how each feature is filled, transformed and scaled."""
+def feature_rows(
+    fitted: dict[str, FittedFeature], fences: dict[str, tuple[float, float]]
+) -> list[dict[str, Any]]:
+    """Gives the rows that say how each feature is filled, clipped, transformed and scaled."""
     rows = []
     for name, feature in fitted.items():
-        rows.append(parameter_row("transform", text_value=feature.transform, feature=name))
+        texts = {
+            "transform": feature.transform,
+            "scaler": feature.scaler,
+            "impute": feature.impute,
+        }
         numbers = {
             "lambda": feature.power,
             "mean": feature.mean,
             "scale": feature.scale,
             "minimum": feature.minimum,
             "maximum": feature.maximum,
-            "fill_value": feature.fill_value,
+            "weight": feature.weight,
         } | {f"skewness_{transform}": left for transform, left in feature.skewness.items()}
+        for key, bounds in (("clip", feature.clip), ("fence", fences.get(name))):
+            if bounds is not None:
+                numbers |= {f"{key}_low": bounds[0], f"{key}_high": bounds[1]}
+        (texts if feature.levels else numbers)["fill_value"] = feature.fill_value
+        rows += [parameter_row(key, text_value=text, feature=name) for key, text in texts.items()]
         rows += [parameter_row(key, value, feature=name) for key, value in numbers.items()]
+        for level_id, (level, share) in enumerate((feature.levels or {}).items(), start=1):
+            rows.append(parameter_row("level", share, level, feature=name, level_id=level_id))
     return rows
 
 
@@ -730,33 +1402,189 @@ def search_rows(qualities: list[Quality], choice: Choice) -> list[dict[str, Any]
 
 
 def cluster_rows(
-    fit: KMeans, own_units: pd.DataFrame, silhouette: np.ndarray, judged: np.ndarray
+    fit: Fit,
+    scored: np.ndarray,
+    own_units: pd.DataFrame,
+    points: np.ndarray,
+    coordinates: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Gives the rows of each cluster: size, silhouette, centroid, and center in own units."""
-    rows = []
-    for cluster, centroid in enumerate(fit.cluster_centers_):
-        members = own_units[fit.labels_ == cluster]
-        measured = silhouette[fit.labels_[judged] == cluster]
-        rows.append(parameter_row("size", float(len(members)), cluster=cluster))
-        if measured.size > 0:
-            rows.append(parameter_row("silhouette", float(measured.mean()), cluster=cluster))
-        for feature, coordinate in zip(own_units.columns, centroid, strict=True):
-            keys = {"cluster": cluster, "feature": feature}
+    """Gives the rows of each cluster: how many, how near each other, and where they stand.
+
+    The deviation of a coordinate is the mean of the cluster less that of the sample, in standard
+    deviations of the sample. `scored` is each customer's cluster by the scoring rule.
+    """
+    rows, partition = [], fit.partition
+    standardized = np.empty_like(points)
+    for column, values in enumerate(points.T):
+        mean, scale = mean_and_scale(values)
+        standardized[:, column] = (values - mean) / scale
+    for cluster, centroid in enumerate(partition.centroids):
+        members = partition.labels == cluster
+        measured = fit.silhouettes[partition.labels[fit.judged] == cluster]
+        distances = np.linalg.norm(points[members] - centroid, axis=1)
+        numbers = {
+            "size": float(members.sum()),
+            "silhouette": float(measured.mean()) if measured.size > 0 else math.nan,
+            "mean_distance": float(distances.mean()),
+            "agreement": float((scored[members] == cluster).mean()),
+        }
+        rows += [parameter_row(key, value, cluster=cluster) for key, value in numbers.items()]
+        deviation = standardized[members].mean(axis=0)
+        for keys, coordinate, deviated in zip(coordinates, centroid, deviation, strict=True):
+            keys = {"cluster": cluster} | keys
             rows.append(parameter_row("centroid", float(coordinate), **keys))
-            rows.append(parameter_row("center", float(members[feature].mean()), **keys))
-            rows.append(parameter_row("median", float(members[feature].median()), **keys))
+            rows.append(parameter_row("deviation", float(deviated), **keys))
+        rows += center_rows(own_units[members], coordinates, cluster)
     return rows
 
 
-def summary_rows(request: Request, k: int, sample_size: int) -> list[dict[str, Any]]:
-    """Gives the rows that hold for a segmentation as a whole."""
-    return [
+def center_rows(
+    members: pd.DataFrame, coordinates: list[dict[str, Any]], cluster: int
+) -> list[dict[str, Any]]:
+    """Gives a cluster's mean and median in own units; of a level, its share."""
+    rows = []
+    for column, keys in zip(members.columns, coordinates, strict=True):
+        keys = {"cluster": cluster} | keys
+        rows.append(parameter_row("center", float(members[column].mean()), **keys))
+        if "level_id" not in keys:
+            rows.append(parameter_row("median", float(members[column].median()), **keys))
+    return rows
+
+
+def noise_rows(
+    partition: Partition, own_units: pd.DataFrame, coordinates: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Gives the size of the noise, and where it stands; nothing where scoring knows no noise.
+
+    Single linkage has prototypes, but without a radius: they reach everybody.
+    """
+    if partition.prototypes is None or partition.prototypes.radius is None:
+        return []
+    members = own_units[partition.labels == NOISE]
+    size = parameter_row("size", float(len(members)), cluster=NOISE)
+    return [size, *center_rows(members, coordinates, NOISE)]
+
+
+def prototype_rows(partition: Partition, coordinates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Gives the prototypes that customers are compared with; none where the centroids are."""
+    rows, prototypes = [], partition.prototypes
+    if prototypes is None:
+        return rows
+    for index, cluster in enumerate(prototypes.cluster):
+        own_keys = {"cluster": int(cluster), "prototype": index + 1}
+        for name in ("radius", "offset"):
+            values = getattr(prototypes, name)
+            if values is not None:
+                rows.append(parameter_row(name, float(values[index]), **own_keys))
+        for column, keys in enumerate(coordinates):
+            keys = own_keys | keys
+            location = float(prototypes.location[index, column])
+            rows.append(parameter_row("prototype", location, **keys))
+            if prototypes.whitening is not None:
+                axes = prototypes.whitening[index, :, column]
+                rows += [
+                    parameter_row(f"whitening_{axis + 1}", float(axes[axis]), **keys)
+                    for axis in np.flatnonzero(axes)
+                ]
+    return rows
+
+
+def dendrogram_rows(partition: Partition) -> list[dict[str, Any]]:
+    """Gives the upper merges of a tree over groups of customers, its leaves; no customer is named.
+
+    Leaves count from 1 in the order in which they are drawn, merges on from there by height. A
+    node has the cluster that all its customers are in, if any.
+    """
+    if partition.tree is None:
+        return []
+    customers = len(partition.labels)
+    leaves = max(min(LEAVES_OF_DENDROGRAM, customers), len(partition.centroids))
+    leaf_of_node = cut_tree(partition.tree, leaves)
+    _, first_members, sizes = np.unique(
+        leaf_of_node[:customers], return_index=True, return_counts=True
+    )
+    merges = partition.tree[customers - leaves :]
+    children = [
+        [leaf_of_node[n] if n < len(leaf_of_node) else n - len(leaf_of_node) + leaves for n in pair]
+        for pair in merges[:, :2].astype(int)
+    ]
+
+    clusters = [int(cluster) for cluster in partition.labels[first_members]]
+    leaves_below = [[leaf] for leaf in range(leaves)]
+    for left, right in children:
+        clusters.append(clusters[left] if clusters[left] == clusters[right] else None)
+        leaves_below.append(leaves_below[left] + leaves_below[right])
+    # The inverse of the order in which the root's leaves are drawn.
+    positions = [float(position) for position in np.argsort(leaves_below[-1]) + 1]
+    node_ids = [int(position) for position in positions]
+    rows = []
+    for index, (left, right) in enumerate(children, start=leaves):
+        positions.append((positions[left] + positions[right]) / 2)
+        node_ids.append(index + 1)
+        keys = {"node_id": index + 1, "cluster": clusters[index]}
+        rows.append(parameter_row("dendrogram_left", float(node_ids[left]), **keys))
+        rows.append(parameter_row("dendrogram_right", float(node_ids[right]), **keys))
+    numbers = {
+        "height": np.append(np.zeros(leaves), merges[:, 2]),
+        "size": np.append(sizes, merges[:, 3]),
+        "position": np.array(positions),
+    }
+    for name, values in numbers.items():
+        rows += [
+            parameter_row(f"dendrogram_{name}", float(value), node_id=node_id, cluster=cluster)
+            for value, node_id, cluster in zip(values, node_ids, clusters, strict=True)
+        ]
+    return rows
+
+
+def rule_rows(
+    scored: np.ndarray,
+    own_units: pd.DataFrame,
+    coordinates: list[dict[str, Any]],
+    fitted: dict[str, FittedFeature],
+    request: Request,
+) -> list[dict[str, Any]]:
+    """Gives the leaves of the tree of rules: their size, and the bounds that make them.
+
+    Features without weight take no part. Of a category a leaf has or has not a level.
+    """
+    weighing = [
+        column for column, keys in enumerate(coordinates) if fitted[keys["feature"]].weight > 0
+    ]
+    rows = []
+    leaves = find_leaves(own_units.to_numpy(), scored, weighing, library_seed(request))
+    for node_id, leaf in enumerate(leaves, start=1):
+        own_keys = {"cluster": leaf.cluster, "node_id": node_id}
+        rows.append(parameter_row("rule_leaf_size", float(len(leaf.members)), **own_keys))
+        for column, (above, at_most) in leaf.bounds.items():
+            keys = own_keys | coordinates[column]
+            if "level_id" in keys:
+                rows.append(parameter_row("rule_is", float(above >= 0), **keys))
+                continue
+            if above > -math.inf:
+                rows.append(parameter_row("rule_above", above, **keys))
+            if at_most < math.inf:
+                rows.append(parameter_row("rule_at_most", at_most, **keys))
+    return rows
+
+
+def summary_rows(
+    request: Request, partition: Partition, points: np.ndarray, sampled: int
+) -> list[dict[str, Any]]:
+    """Gives the rows that hold for a segmentation as a whole, of whose sample some were outliers."""
+    rows = [
         parameter_row("algorithm", text_value=request.algorithm),
-        parameter_row("chosen_k", float(k)),
-        parameter_row("sample_size", float(sample_size)),
+        parameter_row("algorithm_options", text_value=json.dumps(request.options, sort_keys=True)),
+        parameter_row("chosen_k", float(len(partition.centroids))),
+        parameter_row("sample_size", float(len(points))),
+        parameter_row("sample_outliers", float(sampled - len(points))),
         parameter_row("seed", float(request.seed)),
         parameter_row("scikit_learn_version", text_value=sklearn.__version__),
     ]
+    if partition.tree is not None:
+        correlation = cophenetic_correlation(points, partition.tree)
+        rows.append(parameter_row("cophenetic_correlation", correlation))
+    return rows
 
 
 def to_output(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 -- depends_on: {{ ref('segmentation__settings') }}
 
-{%- set definitions = segmentation.configuration()["definitions"] %}
-{%- set sample_size = segmentation.option("fit_sample_size") %}
+{%- set definitions = segmentation.fitted_definitions() %}
 {%- set columns = segmentation.customer_columns(definitions) %}
 
 with
@@ -10,7 +9,7 @@ with
 
 {{ name }}_customers as (
 
-    {{ segmentation.customers(definition, columns[name], segmentation.customers_relation(definition)) }}
+    {{ segmentation.customers(definition, columns[name], segmentation.customers_relation(definition), is_fit=true) }}
 
 ),
 
@@ -33,7 +32,7 @@ with
 
     order by customer_hash, customer_id
 
-    limit {{ sample_size }}
+    limit {{ segmentation.sample_size(definition) }}
 
 ),
 
@@ -43,12 +42,14 @@ final as (
 
     {%- for name, definition in definitions.items() %}
     {%- set definition_loop = loop %}
-    {%- for feature in definition.features %}
+    {%- for feature, how in definition.features.items() %}
+    {%- set value = "feature_" ~ loop.index %}
     select
         '{{ name }}' as segmentation,
         customer_id,
         {{ segmentation.text_literal(feature) }} as feature,
-        feature_{{ loop.index }} as value
+        {{ segmentation.number_literal(none if how.kind == "category" else value, segmentation.type_double()) }} as value,
+        {{ value if how.kind == "category" else segmentation.text_literal(none) }} as text_value
 
     from {{ name }}_sample
     {{ "" if definition_loop.last and loop.last else "union all" }}
@@ -59,7 +60,8 @@ final as (
         {{ segmentation.text_literal(none) }} as segmentation,
         {{ segmentation.text_literal(none) }} as customer_id,
         {{ segmentation.text_literal(none) }} as feature,
-        {{ segmentation.number_literal(none, segmentation.type_double()) }} as value
+        {{ segmentation.number_literal(none, segmentation.type_double()) }} as value,
+        {{ segmentation.text_literal(none) }} as text_value
 
     where false
     {%- endif %}

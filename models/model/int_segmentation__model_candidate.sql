@@ -1,3 +1,5 @@
+{%- set frozen_models = segmentation.frozen_models() %}
+
 with
 
 parameters as (
@@ -48,6 +50,7 @@ clusters as (
         on segmentations.segmentation = centers.segmentation
         and segmentations.order_by_feature = centers.feature
         and centers.parameter = 'center'
+        and centers.cluster >= 0
 
     inner join parameters as sizes
         on centers.segmentation = sizes.segmentation
@@ -205,29 +208,49 @@ given_names as (
 
 ---------- names by the feature in which a segment stands out most
 
+{# Of a category only a level that is more frequent than elsewhere says what a segment is. #}
 standings as (
 
     select
         segments.segmentation,
         segments.cluster,
         segments.segment_count,
-        centroids.feature,
-        centroids.value as deviations,
+        deviations.feature,
+        deviations.value as deviations,
+        levels.text_value as level,
+        levels.value as level_share,
+        centers.value as own_level_share,
         row_number() over (
             partition by segments.segmentation, segments.cluster
-            order by abs(centroids.value) desc, settings.feature_position
+            order by
+                case when levels.level_id is null then abs(deviations.value) else deviations.value end desc,
+                settings.feature_position,
+                levels.level_id
         ) as prominence
 
     from segments
 
-    inner join parameters as centroids
-        on segments.segmentation = centroids.segmentation
-        and segments.cluster = centroids.cluster
-        and centroids.parameter = 'centroid'
+    inner join parameters as deviations
+        on segments.segmentation = deviations.segmentation
+        and segments.cluster = deviations.cluster
+        and deviations.parameter = 'deviation'
 
     inner join settings
-        on centroids.segmentation = settings.segmentation
-        and centroids.feature = settings.feature
+        on deviations.segmentation = settings.segmentation
+        and deviations.feature = settings.feature
+
+    left join parameters as levels
+        on deviations.segmentation = levels.segmentation
+        and deviations.feature = levels.feature
+        and deviations.level_id = levels.level_id
+        and levels.parameter = 'level'
+
+    left join parameters as centers
+        on deviations.segmentation = centers.segmentation
+        and deviations.cluster = centers.cluster
+        and deviations.feature = centers.feature
+        and deviations.level_id = centers.level_id
+        and centers.parameter = 'center'
 
     where segments.naming = 'auto'
 
@@ -240,15 +263,22 @@ standout_names as (
         cluster,
         case
             when segment_count = 1 then 'all customers'
+            when level is not null then {{ dbt.concat([dbt.replace("feature", "'_'", "' '"), "' '", "level"]) }}
             else {{ dbt.concat([
                 "case when abs(deviations) < 0.25 then 'average ' when deviations < 0 then 'low ' else 'high ' end",
                 dbt.replace("feature", "'_'", "' '"),
             ]) }}
         end as base_name,
-        {{ dbt.concat([
-            "feature", "' lies '", segmentation.decimal_text("abs(deviations)", 2),
-            "' standard deviations '", "case when deviations < 0 then 'below' else 'above' end", "' the average customer'",
-        ]) }} as evidence
+        case
+            when level is not null then {{ dbt.concat([
+                "feature", "' is '", "level", "' for '", segmentation.decimal_text("100 * own_level_share", 1),
+                "' % of the segment and '", segmentation.decimal_text("100 * level_share", 1), "' % of all customers'",
+            ]) }}
+            else {{ dbt.concat([
+                "feature", "' lies '", segmentation.decimal_text("abs(deviations)", 2),
+                "' standard deviations '", "case when deviations < 0 then 'below' else 'above' end", "' the average customer'",
+            ]) }}
+        end as evidence
 
     from standings
 
@@ -316,15 +346,31 @@ named as (
 
 ---------- all together
 
+prototype_models as (
+
+    select distinct segmentation
+
+    from parameters
+
+    where parameter = 'prototype'
+
+),
+
+{# Noise is segment 0. Where scoring goes by the nearest centroid, the centroids are the prototypes. #}
 fitted as (
 
     select
         parameters.segmentation,
         parameters.parameter,
         cast(parameters.k as integer) as k,
-        segments.segment_id,
-        case when parameters.parameter = 'centroid' then segments.segment_id end as prototype_id,
+        case when parameters.cluster = -1 then 0 else segments.segment_id end as segment_id,
+        case
+            when parameters.parameter = 'centroid' and prototype_models.segmentation is null then segments.segment_id
+            else cast(parameters.prototype as integer)
+        end as prototype_id,
         parameters.feature,
+        cast(parameters.level_id as integer) as level_id,
+        cast(parameters.node_id as integer) as node_id,
         parameters.value,
         parameters.text_value
 
@@ -333,6 +379,20 @@ fitted as (
     left join segments
         on parameters.segmentation = segments.segmentation
         and parameters.cluster = segments.cluster
+
+    left join prototype_models
+        on parameters.segmentation = prototype_models.segmentation
+
+),
+
+noise as (
+
+    select segmentation
+
+    from parameters
+
+    where cluster = -1
+        and parameter = 'size'
 
 ),
 
@@ -359,35 +419,57 @@ final as (
 
     union all
 
-    select segmentation, 'segment_name', null, segment_id, null, null, null, segment_name
+    select segmentation, 'segment_name', null, segment_id, null, null, null, null, null, segment_name
     from named
 
     union all
 
-    select segmentation, 'naming_evidence', null, segment_id, null, null, null, evidence
+    select segmentation, 'naming_evidence', null, segment_id, null, null, null, null, null, evidence
     from named
 
     union all
 
-    select segmentation, parameter, null, null, null, feature, value, null
+    select segmentation, 'segment_name', null, 0, null, null, null, null, null, 'noise'
+    from noise
+
+    union all
+
+    select segmentation, 'naming_evidence', null, 0, null, null, null, null, null, 'out of the reach of every segment'
+    from noise
+
+    union all
+
+    select segmentation, parameter, null, null, null, feature, null, null, value, null
     from frozen_cuts
 
     union all
 
-    select segmentation, 'settings_hash', null, null, null, null, null, settings_hash
+    select segmentation, 'settings_hash', null, null, null, null, null, null, null, settings_hash
     from segmentations
     where segmentation in (select segmentation from fitted)
+
+    {%- for name, relation in frozen_models.items() %}
+
+    union all
+
+    {# A seed gives an empty column the type that it likes, and in a text column blanks for nulls. #}
+    select
+        '{{ name }}' as segmentation
+        {%- for column, type in segmentation.model_columns().items() if column != "segmentation" %},
+        {%- set cell = "cast(" ~ column ~ " as " ~ type ~ ")" %}
+        {{ "nullif(" ~ cell ~ ", '')" if type == dbt.type_string() else cell }} as {{ column }}
+        {%- endfor %}
+
+    from {{ relation }}
+
+    where parameter not in ('fitted_at', 'as_of_date')
+    {%- endfor %}
 
 )
 
 select
-    cast(segmentation as {{ dbt.type_string() }}) as segmentation,
-    cast(parameter as {{ dbt.type_string() }}) as parameter,
-    cast(k as integer) as k,
-    cast(segment_id as integer) as segment_id,
-    cast(prototype_id as integer) as prototype_id,
-    cast(feature as {{ dbt.type_string() }}) as feature,
-    cast(value as {{ segmentation.type_double() }}) as value,
-    cast(text_value as {{ dbt.type_string() }}) as text_value
+    {%- for column, type in segmentation.model_columns().items() %}
+    cast({{ column }} as {{ type }}) as {{ column }}{{ "" if loop.last else "," }}
+    {%- endfor %}
 
 from final

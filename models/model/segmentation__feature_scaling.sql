@@ -17,10 +17,16 @@ final as (
         feature,
 
         ---------- text
-        max(case when parameter = 'transform' then text_value end) as transform,
+        {%- for parameter in ["transform", "scaler", "impute"] %}
+        max(case when parameter = '{{ parameter }}' then text_value end) as {{ parameter }},
+        {%- endfor %}
+        max(case when parameter = 'fill_value' then text_value end) as fill_level,
 
         ---------- numbers
-        {%- for parameter in ["lambda", "mean", "scale", "minimum", "maximum", "fill_value"] %}
+        count(case when parameter = 'level' then 1 end) as levels,
+        {%- for parameter in [
+            "lambda", "mean", "scale", "weight", "minimum", "maximum", "fill_value", "clip_low", "clip_high", "fence_low", "fence_high"
+        ] %}
         max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }},
         {%- endfor %}
         {%- for transform in segmentation.transforms() %}

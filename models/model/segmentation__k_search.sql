@@ -18,7 +18,7 @@ final as (
 
         ---------- numbers
         {%- for parameter in [
-            "inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "smallest_share", "stability"
+            "inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "smallest_share", "stability", "bic"
         ] %}
         max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }},
         {%- endfor %}

@@ -11,7 +11,7 @@
 
 {#- Rows that say when a version was made, or put its numbers in words: they make no new version. -#}
 {%- set remarks = "('fitted_at', 'as_of_date', 'reason', 'naming_evidence')" %}
-{%- set key = ["segmentation", "parameter", "k", "segment_id", "prototype_id", "feature"] %}
+{%- set key = segmentation.model_columns().keys() | reject("in", ["value", "text_value"]) | list %}
 
 with
 
@@ -115,12 +115,7 @@ due as (
 parameters as (
 
     select
-        segmentation,
-        parameter,
-        k,
-        segment_id,
-        prototype_id,
-        feature,
+        {{ key | join(",\n        ") }},
         value,
         text_value
 
@@ -128,12 +123,12 @@ parameters as (
 
     union all
 
-    select segmentation, 'fitted_at', null, null, null, null, null, '{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}'
+    select segmentation, 'fitted_at', null, null, null, null, null, null, null, '{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}'
     from due
 
     union all
 
-    select segmentation, 'as_of_date', null, null, null, null, null, cast({{ segmentation.as_of_date() }} as {{ dbt.type_string() }})
+    select segmentation, 'as_of_date', null, null, null, null, null, null, null, cast({{ segmentation.as_of_date() }} as {{ dbt.type_string() }})
     from due
 
 ),
@@ -142,14 +137,10 @@ final as (
 
     select
         cast(parameters.segmentation as {{ dbt.type_string() }}) as segmentation,
-        cast(due.model_version as integer) as model_version,
-        cast(parameters.parameter as {{ dbt.type_string() }}) as parameter,
-        cast(parameters.k as integer) as k,
-        cast(parameters.segment_id as integer) as segment_id,
-        cast(parameters.prototype_id as integer) as prototype_id,
-        cast(parameters.feature as {{ dbt.type_string() }}) as feature,
-        cast(parameters.value as {{ segmentation.type_double() }}) as value,
-        cast(parameters.text_value as {{ dbt.type_string() }}) as text_value
+        cast(due.model_version as integer) as model_version
+        {%- for column, type in segmentation.model_columns().items() if column != "segmentation" %},
+        cast(parameters.{{ column }} as {{ type }}) as {{ column }}
+        {%- endfor %}
 
     from parameters
 

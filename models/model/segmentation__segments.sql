@@ -32,7 +32,9 @@ segments as (
         max(case when parameter = 'segment_name' then text_value end) as segment_name,
         max(case when parameter = 'naming_evidence' then text_value end) as naming_evidence,
         max(case when parameter = 'size' then value end) as size,
-        max(case when parameter = 'silhouette' then value end) as silhouette
+        {%- for parameter in ["silhouette", "mean_distance", "agreement"] %}
+        max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }}{{ "" if loop.last else "," }}
+        {%- endfor %}
         {%- for slug, names in features.items() %},
         max(case when parameter = 'center' and {{ segmentation.is_feature(names) }} then value end) as center_{{ slug }}
         {%- endfor %}
@@ -64,7 +66,9 @@ final as (
         ---------- numbers
         cast(segments.size as {{ dbt.type_bigint() }}) as sample_customers,
         segments.size / segmentations.sample_size as sample_share,
-        segments.silhouette
+        segments.silhouette,
+        segments.mean_distance,
+        segments.agreement
         {%- for slug in features %},
         segments.center_{{ slug }}
         {%- endfor %}

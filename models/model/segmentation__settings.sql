@@ -3,7 +3,7 @@
 {%- do segmentation.raise_faults("the project's configuration would lose the model's history", segmentation.history_faults()) %}
 {%- set options = configuration.options %}
 {#- What a model depends on: not the day that is looked at, not how tests report. -#}
-{%- set lasting_options = options.items() | rejectattr("0", "in", ["as_of_date", "data_test_severity"]) | list %}
+{%- set lasting_options = options.items() | rejectattr("0", "in", ["as_of_date", "data_test_severity", "erased_customers", "suppress_below"]) | list %}
 {%- set rows = [] %}
 {%- for name, definition in configuration.definitions.items() %}
     {%- for feature in definition.features %}
@@ -11,13 +11,14 @@
     {%- endfor %}
 {%- endfor %}
 {#- A faulty configuration still compiles: to the right columns and no row. -#}
-{%- set nothing = [(none, segmentation._read_definition({}, "", configuration.input, []), "monetary", none)] %}
+{%- set nothing = [(none, segmentation.read_definition({}, "", configuration.input, []), "monetary", none)] %}
 
 with
 
 final as (
 
     {%- for name, definition, feature, position in rows or nothing %}
+    {%- set how = definition.features[feature] %}
     select
         ---------- ids
         {{ segmentation.text_literal(name) }} as segmentation,
@@ -28,22 +29,36 @@ final as (
         {{ segmentation.text_literal(definition.customers) }} as customers,
         {{ segmentation.text_literal(definition.customer_id) }} as customer_id_column,
         {{ segmentation.text_literal(definition.where) }} as where_condition,
+        {{ segmentation.text_literal(definition.fit_where) }} as fit_where_condition,
         {{ segmentation.text_literal(definition.value) }} as value_column,
 
-        ---------- how
-        {{ segmentation.text_literal(definition.features[feature]) }} as transform,
-        cast('median' as {{ dbt.type_string() }}) as impute,
+        ---------- how the feature is prepared
+        {{ segmentation.text_literal(how.kind) }} as kind,
+        {{ segmentation.text_literal(how.transform) }} as transform,
+        {{ segmentation.text_literal(how.impute) }} as impute,
+        {{ segmentation.text_literal(how.fill_value) }} as fill_value,
+        {{ segmentation.number_literal(how.clip[0] if how.clip else none, segmentation.type_double()) }} as clip_low,
+        {{ segmentation.number_literal(how.clip[1] if how.clip else none, segmentation.type_double()) }} as clip_high,
+        {{ segmentation.text_literal(how.scale) }} as scaler,
+        {{ segmentation.number_literal(how.weight, segmentation.type_double()) }} as weight,
+
+        ---------- how the segmentation is fitted and named
+        {%- for key in ["low", "high", "fence"] %}
+        {{ segmentation.number_literal(definition.outliers[key] if definition.outliers else none, segmentation.type_double()) }} as outlier_{{ key }},
+        {%- endfor %}
         {{ segmentation.text_literal(definition.algorithm) }} as algorithm,
+        {{ segmentation.text_literal(tojson(definition.algorithm_options)) }} as algorithm_options,
         {{ segmentation.number_literal(definition.k.min, "integer") }} as k_min,
         {{ segmentation.number_literal(definition.k.max, "integer") }} as k_max,
         {{ segmentation.boolean_literal(definition.k.fixed) }} as is_k_fixed,
         {{ segmentation.text_literal(definition.names.by) }} as naming,
         {{ segmentation.text_literal(definition.names.order_by) }} as order_by_feature,
         {{ segmentation.text_literal(definition.names.low_to_high | join(" < ") or none) }} as names_low_to_high,
+        {{ segmentation.text_literal(definition.frozen_model) }} as frozen_model,
 
         ---------- options
         {{ segmentation.text_literal(options.rfm_scheme) }} as rfm_scheme,
-        {{ segmentation.number_literal(options.fit_sample_size, "integer") }} as fit_sample_size,
+        {{ segmentation.number_literal(segmentation.sample_size(definition), "integer") }} as fit_sample_size,
         {{ segmentation.number_literal(options.minimum_segment_share, segmentation.type_double()) }} as minimum_segment_share,
         {{ segmentation.number_literal(options.minimum_stability, segmentation.type_double()) }} as minimum_stability,
         {{ segmentation.number_literal(options.seed, dbt.type_bigint()) }} as seed,

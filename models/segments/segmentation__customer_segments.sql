@@ -1,5 +1,6 @@
 {%- set definitions = segmentation.configuration()["definitions"] %}
 {%- set columns = segmentation.customer_columns(definitions) %}
+{%- set model = ref("int_segmentation__current_model") %}
 
 with
 
@@ -15,9 +16,8 @@ segments as (
 
     {{ segmentation.score_customers(
         segmentation.customers(definition, columns[name], segmentation.customers_relation(definition)),
-        "(select * from " ~ ref("int_segmentation__current_model") ~ " where segmentation = '" ~ name ~ "') as model",
-        definition.features.keys() | list,
-        segmentation.count_prototypes(name, definition)
+        "(select * from " ~ model ~ " where segmentation = '" ~ name ~ "') as model",
+        segmentation.model_shape(name, definition, model)
     ) }}
 
 ),
@@ -39,7 +39,7 @@ scores as (
         {%- for column in ["segmentation", "customer_id"] %}
         {{ segmentation.text_literal(none) }} as {{ column }},
         {%- endfor %}
-        {%- for column in ["segment_id", "runner_up_segment_id", "model_version", "distance", "margin", "is_imputed", "is_clamped"] %}
+        {%- for column in ["segment_id", "runner_up_segment_id", "distance", "margin"] + segmentation.preparation_columns() %}
         null as {{ column }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
@@ -73,9 +73,10 @@ final as (
         scores.margin,
 
         ---------- booleans
-        false as is_outlier,
+        scores.is_outlier,
         scores.is_imputed,
-        scores.is_clamped
+        scores.is_clamped,
+        scores.has_unseen_level
 
     from scores
 

@@ -1,3 +1,6 @@
+{#- All customers: the segments of a feature, or of a level of it, together. -#}
+{%- set population = "over (partition by segmentation, feature, level)" %}
+
 with
 
 segments as (
@@ -12,43 +15,68 @@ statistics as (
 
 ),
 
-populations as (
+{# The mean of equal means may differ from them in its last digit, which would make a deviation. #}
+centered as (
 
     select
-        segmentation,
-        feature,
-        sum(mean * customers_with_value) / nullif(sum(customers_with_value), 0) as mean
+        statistics.*,
+        case
+            when min(mean) {{ population }} = max(mean) {{ population }} then min(mean) {{ population }}
+            else sum(mean * customers_with_value) {{ population }} / nullif(sum(customers_with_value) {{ population }}, 0)
+        end as population_mean
 
     from statistics
 
-    group by
-        segmentation,
-        feature
+),
+
+measured as (
+
+    select
+        centered.*,
+        {%- set largest = "max(greatest(deviation, abs(mean - population_mean))) " ~ population %}
+        {{ segmentation.deviation_unit(largest) }} as unit
+
+    from centered
 
 ),
 
 {# The variance of all customers is that within the segments and that between their means. #}
-population_deviations as (
+compared as (
 
     select
-        statistics.segmentation,
-        statistics.feature,
-        sqrt(
+        measured.*,
+        unit * sqrt(
             sum(
-                statistics.customers_with_value
-                * (statistics.variance + (statistics.mean - populations.mean) * (statistics.mean - populations.mean))
-            ) / nullif(sum(statistics.customers_with_value), 0)
-        ) as deviation
+                customers_with_value
+                * (
+                    deviation / unit * (deviation / unit)
+                    + (mean - population_mean) / unit
+                    * ((mean - population_mean) / unit)
+                )
+            ) {{ population }}
+            / nullif(sum(customers_with_value) {{ population }}, 0)
+        ) as population_deviation
 
-    from statistics
+    from measured
 
-    inner join populations
-        on statistics.segmentation = populations.segmentation
-        and statistics.feature = populations.feature
+),
 
-    group by
-        statistics.segmentation,
-        statistics.feature
+standing as (
+
+    select
+        compared.*,
+        case
+            when population_deviation > 0 then (mean - population_mean) / population_deviation
+            when mean is not null then 0
+        end as mean_z,
+        case
+            when mean is not null then row_number() over (
+                partition by segmentation, feature, level
+                order by case when mean is null then 1 else 0 end, mean desc, segment_id
+            )
+        end as rank
+
+    from compared
 
 ),
 
@@ -56,36 +84,28 @@ final as (
 
     select
         ---------- ids
-        statistics.segmentation,
-        statistics.segment_id,
+        standing.segmentation,
+        standing.segment_id,
         segments.segment_name,
-        statistics.feature,
+        standing.feature,
+        standing.level,
 
         ---------- numbers
-        statistics.mean,
-        statistics.median,
-        statistics.p25,
-        statistics.p75,
-        populations.mean as population_mean,
-        case
-            when population_deviations.deviation > 0
-                then (statistics.mean - populations.mean) / population_deviations.deviation
-            when statistics.mean is not null then 0
-        end as mean_z
+        {%- for statistic in [
+            "mean", "median", "p25", "p75", "population_mean", "mean_z", "share_above_median"
+        ] %}
+        {{ segmentation.unless_suppressed("standing.customers", "standing." ~ statistic) }} as {{ statistic }},
+        {%- endfor %}
+        cast({{ segmentation.unless_suppressed("standing.customers", "standing.rank") }} as integer) as rank,
 
-    from statistics
+        ---------- booleans
+        {{ segmentation.is_suppressed("standing.customers") }} as is_suppressed
+
+    from standing
 
     inner join segments
-        on statistics.segmentation = segments.segmentation
-        and statistics.segment_id = segments.segment_id
-
-    inner join populations
-        on statistics.segmentation = populations.segmentation
-        and statistics.feature = populations.feature
-
-    inner join population_deviations
-        on statistics.segmentation = population_deviations.segmentation
-        and statistics.feature = population_deviations.feature
+        on standing.segmentation = segments.segmentation
+        and standing.segment_id = segments.segment_id
 
 )
 

@@ -46,16 +46,13 @@ totals as (
 
 ),
 
-final as (
+measured as (
 
     select
-        ---------- ids
         segments.segmentation,
         segments.segment_id,
         segments.segment_name,
         segments.model_version,
-
-        ---------- numbers
         cast(coalesce(sizes.customers, 0) as {{ dbt.type_bigint() }}) as customers,
         coalesce(sizes.customers, 0) / cast(totals.customers as {{ segmentation.type_double() }}) as customer_share,
         sizes.revenue,
@@ -66,7 +63,8 @@ final as (
         {%- for slug in features %}
         sizes.median_{{ slug }},
         {%- endfor %}
-        segments.silhouette
+        segments.silhouette,
+        segments.mean_distance
 
     from segments
 
@@ -76,6 +74,32 @@ final as (
     left join sizes
         on segments.segmentation = sizes.segmentation
         and segments.segment_id = sizes.segment_id
+
+),
+
+{%- set statistics = ["customers", "customer_share", "revenue", "revenue_share"] %}
+{%- for slug in features %}
+    {%- do statistics.append("median_" ~ slug) %}
+{%- endfor %}
+
+final as (
+
+    select
+        ---------- ids
+        segmentation,
+        segment_id,
+        segment_name,
+        model_version,
+
+        ---------- numbers
+        {%- for statistic in statistics + ["silhouette", "mean_distance"] %}
+        {{ segmentation.unless_suppressed("measured.customers", "measured." ~ statistic) }} as {{ statistic }},
+        {%- endfor %}
+
+        ---------- booleans
+        {{ segmentation.is_suppressed("measured.customers") }} as is_suppressed
+
+    from measured
 
 )
 

@@ -1,14 +1,29 @@
 -- depends_on: {{ ref('segmentation__settings') }}
 
+{%- do segmentation.check_privacy() %}
 {%- set input = segmentation.configuration()["input"] %}
 {%- set relation = segmentation.transactions_relation() %}
 {%- set columns = segmentation.transaction_columns(relation) %}
 {%- set looks_for_duplicates = input.duplicates == "reject" and relation is not none %}
+{%- set erased = segmentation.erased_customers() %}
 {%- set fingerprint = segmentation.fingerprint(segmentation.line_identity(columns)) %}
 {%- set clean_identity = ["line_id"] if columns.line_id is not none
     else ["customer_id", "order_id", "ordered_at", "product_id", "quantity", "unit_price", "amount"] %}
 
 with
+
+{%- if erased is not none %}
+
+erased_customers as (
+
+    select erased.customer_id as erased_customer_id
+
+    from (
+        {{ erased }}
+    ) as erased
+
+),
+{%- endif %}
 
 {%- if looks_for_duplicates %}
 
@@ -51,13 +66,13 @@ alike as (
 
 judged_alone as (
 
-    {{ segmentation.judged_lines("alone", columns, input) }}
+    {{ segmentation.judged_lines("alone", columns, input, erased is not none) }}
 
 ),
 
 judged_alike as (
 
-    {{ segmentation.judged_lines("alike", columns, input) }}
+    {{ segmentation.judged_lines("alike", columns, input, erased is not none) }}
 
 ),
 
@@ -104,7 +119,7 @@ judged as (
         1 as copy_number
 
     from (
-        {{ segmentation.judged_lines(relation or segmentation.no_lines(columns), columns, input) }}
+        {{ segmentation.judged_lines(relation or segmentation.no_lines(columns), columns, input, erased is not none) }}
     ) as judged_lines
 
 ),
@@ -127,20 +142,21 @@ decided as (
 
 ),
 
+{# Of a line of somebody who asked to be forgotten only its money stays, for the audit. #}
 final as (
 
     select
         ---------- ids
-        order_id,
-        customer_id,
-        product_id,
+        {{ segmentation.unless_erased(erased, "order_id") }} as order_id,
+        {{ segmentation.unless_erased(erased, segmentation.pseudonym("customer_id")) }} as customer_id,
+        {{ segmentation.unless_erased(erased, "product_id") }} as product_id,
 
         ---------- timestamps
-        ordered_at,
+        {{ segmentation.unless_erased(erased, "ordered_at") }} as ordered_at,
 
         ---------- numbers
-        quantity,
-        unit_price,
+        {{ segmentation.unless_erased(erased, "quantity") }} as quantity,
+        {{ segmentation.unless_erased(erased, "unit_price") }} as unit_price,
         coalesce(amount, 0) as amount,
 
         ---------- booleans
@@ -152,7 +168,8 @@ final as (
         ---------- what was given, for rejected lines only: a good line is told by its columns
         {%- for name in segmentation.mapped_columns() %}
         case
-            when rejection_reason is not null then cast(input_{{ name }} as {{ dbt.type_string() }})
+            when rejection_reason <> 'erased'
+                then {{ segmentation.given_text(name) }}
         end as input_{{ name }}{{ "" if loop.last else "," }}
         {%- endfor %}
 

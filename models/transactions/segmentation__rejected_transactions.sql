@@ -22,6 +22,7 @@ final as (
     from lines
 
     where rejection_reason is not null
+        and rejection_reason <> 'erased'
 
 )
 

@@ -1,6 +1,7 @@
 {#
     For a table with one row per segmentation and segment: fails for each segmentation with fewer
-    or more segments than the range of k in its definition. None at all passes: no customers.
+    or more segments, noise aside, than the range of k in its definition. None at all passes: no
+    customers.
 #}
 {% test has_segment_count_in_range(model) %}
 
@@ -14,6 +15,8 @@ counts as (
 
     from {{ model }}
 
+    where segment_id > 0
+
     group by segmentation
 
 ),
@@ -26,6 +29,8 @@ asked_for as (
         k_max
 
     from {{ ref('segmentation__settings') }}
+
+    where frozen_model is null
 
 )
 

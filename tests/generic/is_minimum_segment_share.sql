@@ -1,4 +1,4 @@
-{# For a column of shares: fails for each segment smaller than the option `minimum_segment_share`. #}
+{# For a column of shares: fails for each segment, noise aside, smaller than the option `minimum_segment_share`. #}
 {% test is_minimum_segment_share(model, column_name) %}
 
 select
@@ -8,6 +8,7 @@ select
 
 from {{ model }}
 
-where {{ column_name }} < {{ segmentation.option("minimum_segment_share") }}
+where segment_id > 0
+    and {{ column_name }} < {{ segmentation.option("minimum_segment_share") }}
 
 {% endtest %}

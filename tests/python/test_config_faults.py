@@ -24,21 +24,39 @@ RELATION = (
 SCHEME = f"one of eleven, ten, six, or a model or seed with your own rules: {RELATION}"
 MAPPING = "keys with values, as in {path}: {{key: value}}"
 DATE = "a date as 2024-12-31, or null"
-CONDITION = (
-    "an SQL condition as text, without a semicolon at its end and without Jinja, or null"
-)
+CONDITION = "an SQL condition as text, without a semicolon at its end and without Jinja, or null"
 COLUMN = "the name of a column"
 COLUMN_OR_NULL = "the name of a column, or null where there is none"
 INPUT_KEYS = "transactions, columns, exclude, returns, duplicates, earliest_date, latest_date"
 COLUMN_KEYS = "customer_id, ordered_at, order_id, line_id, product_id, quantity, unit_price, amount"
 OPTION_KEYS = (
     "as_of_date, rfm_scheme, fit_sample_size, minimum_segment_share, minimum_stability, seed, "
-    "data_test_severity"
+    "data_test_severity, pseudonymize, erased_customers, suppress_below"
 )
-DEFINITION_KEYS = "customers, customer_id, where, features, value, algorithm, k, names"
+DEFINITION_KEYS = (
+    "customers, customer_id, where, features, value, outliers, algorithm, algorithm_options, k, "
+    "names, fit_where, frozen_model"
+)
+FEATURES = "a list of columns, {column: transform}, or {column: {kind: number, transform: auto}}"
+NUMBER_KEYS = "kind, transform, impute, fill_value, clip, scale, weight"
+CATEGORY_KEYS = "kind, impute, fill_value, weight"
+KINDS = "one of number, category"
+NUMBER_IMPUTERS = "one of median, mean, most_frequent, constant"
+CATEGORY_IMPUTERS = "one of most_frequent, constant"
+SCALERS = "one of standard, robust, min_max, none"
+CLIP = "two percentiles as shares from 0 to 1, the lower first, as [0.01, 0.99], or null"
+WEIGHT = "a number from 0 to 1000000"
+NO_FILL_VALUE = "null, unless impute is constant"
+FILL_NUMBER = "a number, which impute: constant needs"
+FILL_TEXT = "a text, which impute: constant needs"
+OUTLIERS = "null, or {low: 0.05, high: 0.95, fence: 1.5}"
+SHARE = "a number from 0 to 1"
+ALGORITHMS = "one of kmeans, hierarchical, dbscan, hdbscan, gaussian_mixture"
+LINKAGES = "one of ward, complete, average, single"
+COVARIANCES = "one of full, tied, diag, spherical"
 TRANSFORMS = "one of auto, none, log, sqrt, cbrt, box_cox, yeo_johnson"
 K = "auto, a whole number from 1 to 50, or {min: 2, max: 8} with 1 <= min < max <= 50"
-NAMES = "rfm, auto, or {order_by: a feature, low_to_high: [small, large]}"
+NAMES = "rfm, auto, {order_by: a feature}, or {order_by: a feature, low_to_high: [small, large]}"
 LABELS = "a list of different names, one a segment, from the lowest to the highest"
 DEFINITION_NAME = "names of lower-case letters, digits and underscores that begin with a letter"
 
@@ -318,11 +336,11 @@ DEFINITION_FAULTS = [
     ({"where": 5}, ".where", "5", CONDITION, None),
     ({"where": " "}, ".where", "' '", CONDITION, None),
     ({"where": {"x": 1}}, ".where", "{'x': 1}", CONDITION, None),
-    ({"algorithm": "dbscan"}, ".algorithm", "'dbscan'", "one of kmeans", None),
-    ({"algorithm": None}, ".algorithm", "null", "one of kmeans", None),
-    ({"features": "x"}, ".features", "'x'", "a list of columns, or {column: transform}", None),
-    ({"features": None}, ".features", "null", "a list of columns, or {column: transform}", None),
-    ({"features": 5}, ".features", "5", "a list of columns, or {column: transform}", None),
+    ({"algorithm": "k_means"}, ".algorithm", "'k_means'", ALGORITHMS, None),
+    ({"algorithm": None}, ".algorithm", "null", ALGORITHMS, None),
+    ({"features": "x"}, ".features", "'x'", FEATURES, None),
+    ({"features": None}, ".features", "null", FEATURES, None),
+    ({"features": 5}, ".features", "5", FEATURES, None),
     (
         {"features": {}},
         ".features",
@@ -345,13 +363,12 @@ DEFINITION_FAULTS = [
     ),
     ({"features": {"x": "cube"}}, ".features.x", "'cube'", TRANSFORMS, None),
     ({"features": {"x": 5}}, ".features.x", "5", TRANSFORMS, None),
-    ({"features": {"x": {"transform": "cube"}}}, ".features.x", "'cube'", TRANSFORMS, None),
     (
         {"features": {"x": {"tranform": "log"}}},
         "",
         None,
         None,
-        unknown("{path}.features.x", "tranform", "transform"),
+        unknown("{path}.features.x", "tranform", NUMBER_KEYS),
     ),
     ({"features": ["x", 3]}, ".features", "3", COLUMN, None),
     ({"features": {"x": "auto", " ": "auto"}}, ".features", "' '", COLUMN, None),
@@ -396,11 +413,11 @@ DEFINITION_FAULTS = [
         {"k": 2, "names": {"order_by": "y", "low_to_high": ["a", "b"]}},
         ".names.order_by",
         "'y'",
-        "one of the features: x",
+        "one of the features that are numbers: x",
         None,
     ),
     ({"k": 2, "names": {"low_to_high": None}}, ".names.low_to_high", "null", LABELS, None),
-    ({"k": 2, "names": {"order_by": "x"}}, ".names.low_to_high", "null", LABELS, None),
+    ({"k": 2, "names": {}}, ".names.low_to_high", "null", LABELS, None),
     ({"k": 2, "names": {"low_to_high": "ab"}}, ".names.low_to_high", "'ab'", LABELS, None),
     ({"k": 2, "names": {"low_to_high": []}}, ".names.low_to_high", "[]", LABELS, None),
     (
@@ -449,22 +466,308 @@ DEFINITION_FAULTS = [
 ]
 
 
-def definition_round():
-    """Gives all DEFINITION_FAULTS as one round."""
+def of_feature(said, key, got, allowed):
+    """Gives the entry of a feature x whose mapping has one wrong value."""
+    return ({"features": {"x": said}}, f".features.x.{key}", got, allowed, None)
+
+
+def unknown_in_feature(said, key, allowed):
+    """Gives the entry of a feature x whose mapping has an unknown key, beside a number y."""
+    features = {"x": said, "y": "auto"}
+    return ({"features": features}, "", None, None, unknown("{path}.features.x", key, allowed))
+
+
+def of_algorithm(algorithm, name, value, got, allowed):
+    """Gives the entry of an algorithm that is given one wrong option."""
+    said = {"algorithm": algorithm, "algorithm_options": {name: value}}
+    return (said, f".algorithm_options.{name}", got, allowed, None)
+
+
+def unknown_of_algorithm(algorithm, name, allowed):
+    """Gives the entry of an algorithm that is given an option that it does not have."""
+    said = {"algorithm": algorithm, "algorithm_options": {name: 1}}
+    return (said, "", None, None, unknown("{path}.algorithm_options", name, allowed))
+
+
+def found_itself(algorithm):
+    """Gives what may stand where an algorithm finds the number of segments."""
+    return f"since {algorithm} finds the number of segments itself"
+
+
+LONG = "x" * 300
+CATEGORY = {"kind": "category"}
+
+FEATURE_FAULTS = [
+    of_feature({"kind": "text"}, "kind", "'text'", KINDS),
+    of_feature({"kind": None}, "kind", "null", KINDS),
+    of_feature({"kind": ["number"]}, "kind", "['number']", KINDS),
+    of_feature({"transform": "cube"}, "transform", "'cube'", TRANSFORMS),
+    of_feature({"transform": "one_hot"}, "transform", "'one_hot'", TRANSFORMS),
+    of_feature({"transform": {"log": 1}}, "transform", "{'log': 1}", TRANSFORMS),
+    of_feature({"impute": "zero"}, "impute", "'zero'", NUMBER_IMPUTERS),
+    of_feature({"impute": None}, "impute", "null", NUMBER_IMPUTERS),
+    # Whether a value to fill in may be said depends on the imputer: one fault, not two.
+    of_feature({"impute": "constnt", "fill_value": 5}, "impute", "'constnt'", NUMBER_IMPUTERS),
+    of_feature({"fill_value": 0}, "fill_value", "0", NO_FILL_VALUE),
+    of_feature({"impute": "mean", "fill_value": 1}, "fill_value", "1", NO_FILL_VALUE),
+    *[
+        of_feature({"impute": "constant", "fill_value": value}, "fill_value", got, FILL_NUMBER)
+        for value, got in [
+            (None, "null"),
+            ("0", "'0'"),
+            (True, "True"),
+            ([0], "[0]"),
+            (date(2024, 1, 2), "2024-01-02"),
+            (float("nan"), "nan"),
+            (float("-inf"), "-inf"),
+            (1e300, "1e+300"),
+        ]
+    ],
+    of_feature({"impute": "constant"}, "fill_value", "null", FILL_NUMBER),
+    *[
+        of_feature({"clip": value}, "clip", got, CLIP)
+        for value, got in [
+            (0.01, "0.01"),
+            ("0.01", "'0.01'"),
+            ([], "[]"),
+            ([0.01], "[0.01]"),
+            ([0.01, 0.5, 0.99], "[0.01, 0.5, 0.99]"),
+            ([0.99, 0.01], "[0.99, 0.01]"),
+            ([0.5, 0.5], "[0.5, 0.5]"),
+            ([1, 99], "[1, 99]"),
+            ([-0.01, 0.5], "[-0.01, 0.5]"),
+            (["0.01", "0.99"], "['0.01', '0.99']"),
+            ([False, True], "[False, True]"),
+            ([float("nan"), 1], "[nan, 1]"),
+            ([None, 0.99], "[None, 0.99]"),
+            ({"low": 0.01, "high": 0.99}, "{'low': 0.01, 'high': 0.99}"),
+        ]
+    ],
+    of_feature({"scale": "zscore"}, "scale", "'zscore'", SCALERS),
+    of_feature({"scale": None}, "scale", "null", SCALERS),
+    of_feature({"scale": False}, "scale", "False", SCALERS),
+    *[
+        of_feature({"weight": value}, "weight", got, WEIGHT)
+        for value, got in [
+            (-0.5, "-0.5"),
+            (1_000_000.5, "1000000.5"),
+            (None, "null"),
+            ("2", "'2'"),
+            (True, "True"),
+            ([1], "[1]"),
+            (float("nan"), "nan"),
+            (float("inf"), "inf"),
+        ]
+    ],
+    (
+        {"features": {"x": {"weight": 0}, "y": {"kind": "category", "weight": 0}}},
+        "",
+        None,
+        None,
+        "{path}.features: all weights are 0; allowed: at least one above 0.",
+    ),
+    unknown_in_feature({"scaler": "robust"}, "scaler", NUMBER_KEYS),
+    unknown_in_feature({"": 1}, "", NUMBER_KEYS),
+    unknown_in_feature(CATEGORY | {"transform": "log"}, "transform", CATEGORY_KEYS),
+    unknown_in_feature(CATEGORY | {"scale": "robust"}, "scale", CATEGORY_KEYS),
+    unknown_in_feature(CATEGORY | {"clip": [0, 1]}, "clip", CATEGORY_KEYS),
+    *[
+        ({"features": {"x": CATEGORY | said, "y": "auto"}}, f".features.x.{key}", got, what, None)
+        for said, key, got, what in [
+            ({"impute": "median"}, "impute", "'median'", CATEGORY_IMPUTERS),
+            ({"impute": "mean"}, "impute", "'mean'", CATEGORY_IMPUTERS),
+            ({"fill_value": "none"}, "fill_value", "'none'", NO_FILL_VALUE),
+            ({"impute": "constant"}, "fill_value", "null", FILL_TEXT),
+            ({"impute": "constant", "fill_value": 0}, "fill_value", "0", FILL_TEXT),
+            ({"impute": "constant", "fill_value": " "}, "fill_value", "' '", FILL_TEXT),
+            ({"weight": "heavy"}, "weight", "'heavy'", WEIGHT),
+        ]
+    ],
+    *[
+        (
+            {"features": {"x": CATEGORY, "y": CATEGORY}} | said,
+            "",
+            None,
+            None,
+            (
+                "{path}.features: all are of kind category; allowed: at least one of kind number, "
+                "by which segments are ordered."
+            ),
+        )
+        for said in ({}, {"k": 2, "names": {"low_to_high": ["a", "b"]}})
+    ],
+    (
+        {"features": {"x": CATEGORY, "y": "auto"}, "names": {"order_by": "x"}},
+        ".names.order_by",
+        "'x'",
+        "one of the features that are numbers: y",
+        None,
+    ),
+    ({"features": {"x": ["log"]}}, ".features.x", "['log']", TRANSFORMS, None),
+    ({"features": {"x": True}}, ".features.x", "True", TRANSFORMS, None),
+    ({"features": {'o\'clock "ü"': LONG}}, '.features.o\'clock "ü"', f"'{LONG}'", TRANSFORMS, None),
+]
+
+FIT_FAULTS = [
+    *[
+        ({"outliers": value}, ".outliers", got, OUTLIERS, None)
+        for value, got in [(True, "True"), ("auto", "'auto'"), (1.5, "1.5"), ([0, 1], "[0, 1]")]
+    ],
+    *[
+        ({"outliers": said}, f".outliers.{key}", got, allowed, None)
+        for said, key, got, allowed in [
+            ({"low": -0.1}, "low", "-0.1", SHARE),
+            ({"low": None}, "low", "null", SHARE),
+            ({"high": 95}, "high", "95", SHARE),
+            ({"high": True}, "high", "True", SHARE),
+            ({"fence": -1}, "fence", "-1", "a number from 0 to 1000"),
+            ({"fence": "wide"}, "fence", "'wide'", "a number from 0 to 1000"),
+            ({"fence": float("inf")}, "fence", "inf", "a number from 0 to 1000"),
+            ({"low": 0.95}, "low", "0.95", "a share below high (0.95)"),
+            ({"low": 0.9, "high": 0.1}, "low", "0.9", "a share below high (0.1)"),
+            # Against what was not said the other bound is not judged.
+            ({"low": 0.97, "high": "all"}, "high", "'all'", SHARE),
+        ]
+    ],
+    (
+        {"outliers": {"upper": 1}},
+        "",
+        None,
+        None,
+        unknown("{path}.outliers", "upper", "low, high, fence"),
+    ),
+    ({"fit_where": 5}, ".fit_where", "5", CONDITION, None),
+    ({"fit_where": ""}, ".fit_where", "''", CONDITION, None),
+    ({"fit_where": "x > 1;"}, ".fit_where", "'x > 1;'", CONDITION, None),
+    ({"fit_where": ["x > 1"]}, ".fit_where", "['x > 1']", CONDITION, None),
+    ({"frozen_model": "a b"}, ".frozen_model", "'a b'", f"null, or {RELATION}", None),
+    ({"frozen_model": ""}, ".frozen_model", "''", f"null, or {RELATION}", None),
+    ({"frozen_model": 5}, ".frozen_model", "5", f"null, or {RELATION}", None),
+    ({"frozen_model": True}, ".frozen_model", "True", f"null, or {RELATION}", None),
+    (
+        {"frozen_model": {"source": "raw"}},
+        ".frozen_model",
+        "{'source': 'raw'}",
+        f"null, or {RELATION}",
+        None,
+    ),
+    ({"algorithm": "DBSCAN"}, ".algorithm", "'DBSCAN'", ALGORITHMS, None),
+    ({"algorithm": ["kmeans"]}, ".algorithm", "['kmeans']", ALGORITHMS, None),
+    ({"algorithm": {"kmeans": {}}}, ".algorithm", "{'kmeans': {}}", ALGORITHMS, None),
+    # The options of an algorithm that there is not cannot be judged.
+    (
+        {"algorithm": "agglomerative", "algorithm_options": {"linkage": "ward"}},
+        ".algorithm",
+        "'agglomerative'",
+        ALGORITHMS,
+        None,
+    ),
+    *[
+        (
+            {"algorithm_options": value},
+            ".algorithm_options",
+            got,
+            MAPPING.format(path="{path}.algorithm_options"),
+            None,
+        )
+        for value, got in [("auto", "'auto'"), ([10], "[10]"), (10, "10"), (True, "True")]
+    ],
+    *[
+        of_algorithm(algorithm, "n_init", value, got, "a whole number from 1 to 1000")
+        for algorithm in ("kmeans", "gaussian_mixture")
+        for value, got in [
+            (0, "0"),
+            (1001, "1001"),
+            (2.5, "2.5"),
+            ("auto", "'auto'"),
+            (True, "True"),
+        ]
+    ],
+    of_algorithm("hierarchical", "linkage", "median", "'median'", LINKAGES),
+    of_algorithm("hierarchical", "linkage", None, "null", LINKAGES),
+    *[
+        of_algorithm("dbscan", "eps", value, got, "auto or a number from 1e-09 to 1000000000")
+        for value, got in [
+            (0, "0"),
+            (-1, "-1"),
+            (2e9, "2000000000.0"),
+            ("0.5", "'0.5'"),
+            (None, "null"),
+            (True, "True"),
+            ([0.5], "[0.5]"),
+            (float("nan"), "nan"),
+            (float("inf"), "inf"),
+        ]
+    ],
+    of_algorithm("dbscan", "min_samples", 0, "0", "a whole number from 1 to 10000"),
+    of_algorithm("dbscan", "min_samples", None, "null", "a whole number from 1 to 10000"),
+    of_algorithm("dbscan", "min_samples", "auto", "'auto'", "a whole number from 1 to 10000"),
+    *[
+        of_algorithm(
+            "hdbscan", "min_cluster_size", value, got, "auto or a whole number from 2 to 10000"
+        )
+        for value, got in [(1, "1"), (10_001, "10001"), (5.0, "5.0"), (None, "null")]
+    ],
+    *[
+        of_algorithm("hdbscan", "min_samples", value, got, "null or a whole number from 1 to 10000")
+        for value, got in [(0, "0"), ("auto", "'auto'"), (False, "False")]
+    ],
+    of_algorithm("hdbscan", "cluster_selection_method", "EOM", "'EOM'", "one of eom, leaf"),
+    of_algorithm("gaussian_mixture", "covariance_type", "fulll", "'fulll'", COVARIANCES),
+    of_algorithm("gaussian_mixture", "covariance_type", 1, "1", COVARIANCES),
+    of_algorithm("gaussian_mixture", "reg_covar", -1, "-1", "a number from 0 to 1000000"),
+    of_algorithm("gaussian_mixture", "reg_covar", "auto", "'auto'", "a number from 0 to 1000000"),
+    unknown_of_algorithm("kmeans", "linkage", "n_init"),
+    unknown_of_algorithm("kmeans", "init", "n_init"),
+    unknown_of_algorithm("hierarchical", "n_init", "linkage"),
+    unknown_of_algorithm("dbscan", "min_cluster_size", "eps, min_samples"),
+    unknown_of_algorithm(
+        "hdbscan", "eps", "min_cluster_size, min_samples, cluster_selection_method"
+    ),
+    unknown_of_algorithm("gaussian_mixture", "eps", "covariance_type, n_init, reg_covar"),
+    *[
+        ({"algorithm": algorithm} | said, key, got, f"{what}, {found_itself(algorithm)}", None)
+        for algorithm in ("dbscan", "hdbscan")
+        for said, key, got, what in [
+            ({"k": 3}, ".k", "3", "auto"),
+            ({"k": {"min": 2}}, ".k", "{'min': 2}", "auto"),
+            ({"k": True}, ".k", "True", "auto"),
+            ({"names": {"low_to_high": ["a"]}}, ".names.low_to_high", "['a']", "null"),
+            ({"names": {"low_to_high": "a"}}, ".names.low_to_high", "'a'", "null"),
+            (
+                {"names": {"order_by": "x", "low_to_high": []}},
+                ".names.low_to_high",
+                "[]",
+                "null",
+            ),
+        ]
+    ],
+]
+
+
+def definition_round(title, entries):
+    """Gives the faults of many definitions as one round."""
     definitions, expected = {}, []
-    for number, (said, key, got, allowed, sentence) in enumerate(DEFINITION_FAULTS):
+    for number, (said, key, got, allowed, sentence) in enumerate(entries):
         name = f"d{number}"
         path = f"segmentation_definitions.{name}"
         definitions[name] = {"customers": "lines", "features": ["x"]} | said
         if sentence is None:
-            expected.append(fault(path + key, got, allowed))
+            expected.append(fault(path + key, got, allowed.replace("{path}", path)))
         else:
             expected.append(sentence.replace("{path}", path).replace("{{", "{").replace("}}", "}"))
     variables = {
         "segmentation_input": {"transactions": "none"},
         "segmentation_definitions": definitions,
     }
-    return "definitions: every key", variables, expected
+    return title, variables, expected
+
+
+DEFINITION_ROUNDS = [
+    definition_round("definitions: every key", DEFINITION_FAULTS),
+    definition_round("definitions: features", FEATURE_FAULTS),
+    definition_round("definitions: the fit", FIT_FAULTS),
+]
 
 
 @pytest.fixture(scope="module")
@@ -477,7 +780,7 @@ def consumer(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("variables", "expected"),
-    [pytest.param(*rest, id=name) for name, *rest in [*ROUNDS, definition_round()]],
+    [pytest.param(*rest, id=name) for name, *rest in [*ROUNDS, *DEFINITION_ROUNDS]],
 )
 def test_all_faults_come_in_one_error(consumer, variables, expected):
     consumer.configure(variables)
@@ -489,6 +792,15 @@ def test_all_faults_come_in_one_error(consumer, variables, expected):
     count = f"({len(expected)} fault{'' if len(expected) == 1 else 's'})"
     assert f"segmentation: the vars are not right {count}" in message
     assert consumer.package_relations() == []
+
+
+@pytest.mark.parametrize(
+    "variables", [pytest.param(variables, id=name) for name, variables, _ in DEFINITION_ROUNDS]
+)
+def test_a_faulty_configuration_still_compiles(consumer, variables):
+    consumer.configure(variables)
+    run = consumer.dbt("compile")
+    assert run.exit_code == 0, run.output
 
 
 def test_values_at_the_bounds_and_other_spellings_are_right(consumer):

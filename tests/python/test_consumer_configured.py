@@ -1,4 +1,4 @@
-"""However the input is named and typed, the same transactions come out of it."""
+"""However the input is named and typed, the same comes out of it; what is said is in force."""
 
 from datetime import date
 from decimal import Decimal
@@ -254,3 +254,133 @@ def test_features_of_one_spelling_in_two_definitions_do_not_collide(customer_tab
         "select segmentation, count(*) from segmentation__segment_summary "
         "where median_income__total_ is not null group by 1 order by 1"
     ) == [("lower", 2), ("mixed", 2)]
+
+
+EVERY_KEY = {
+    "tiers": {
+        "customers": {"source": "raw", "table": "borrowers"},
+        "customer_id": "Borrower ID",
+        "where": "country = 'uk'",
+        "fit_where": '"o\'clock" < 20',
+        "features": {
+            "Income (total)": {
+                "kind": "number",
+                "transform": "cbrt",
+                "impute": "constant",
+                "fill_value": -0.5,
+                "clip": [0, 0.99],
+                "scale": "robust",
+                "weight": 2.5,
+            },
+            "country": {
+                "kind": "category",
+                "impute": "constant",
+                "fill_value": "it's ü",
+                "weight": 0,
+            },
+            "o'clock": None,
+        },
+        "value": "Income (total)",
+        "outliers": {"low": 0, "high": 1, "fence": 3},
+        "algorithm": "gaussian_mixture",
+        "algorithm_options": {"covariance_type": "diag", "n_init": 1, "reg_covar": 0.001},
+        "k": 2,
+        "names": {"order_by": "o'clock", "low_to_high": ["early", "late"]},
+        "frozen_model": {"source": "raw", "table": "borrowers"},
+    }
+}
+
+
+def test_every_key_of_a_definition_is_in_force(customer_tables):
+    customer_tables.configure(
+        {
+            "segmentation_input": {"transactions": "none"},
+            "segmentation_definitions": EVERY_KEY,
+            "segmentation_options": {"fit_sample_size": 20_000, "seed": 7},
+        }
+    )
+    run = customer_tables.dbt("run", "--select", "segmentation__settings")
+    assert run.exit_code == 0, run.output
+    settings = customer_tables.query("select * from segmentation__settings")
+    settings = settings.sort_values("feature_position").drop(columns=["settings_hash"])
+    settings = settings.astype(object).where(settings.notna(), None).to_dict("records")
+    source = "{'source': 'raw', 'table': 'borrowers'}"
+    every = {
+        "segmentation": "tiers",
+        "customers": source,
+        "customer_id_column": "Borrower ID",
+        "where_condition": "country = 'uk'",
+        "fit_where_condition": '"o\'clock" < 20',
+        "value_column": "Income (total)",
+        "clip_low": None,
+        "clip_high": None,
+        "outlier_low": 0.0,
+        "outlier_high": 1.0,
+        "outlier_fence": 3.0,
+        "algorithm": "gaussian_mixture",
+        "algorithm_options": '{"covariance_type": "diag", "n_init": 1, "reg_covar": 0.001}',
+        "k_min": 2,
+        "k_max": 2,
+        "is_k_fixed": True,
+        "naming": "low_to_high",
+        "order_by_feature": "o'clock",
+        "names_low_to_high": "early < late",
+        "frozen_model": source,
+        "rfm_scheme": "eleven",
+        "fit_sample_size": 20_000,
+        "minimum_segment_share": 0.01,
+        "minimum_stability": 0.8,
+        "seed": 7,
+    }
+    keys = ["feature", "feature_position", "kind", "transform", "impute", "fill_value"]
+    keys += ["scaler", "weight"]
+    features = [
+        ("Income (total)", 1, "number", "cbrt", "constant", "-0.5", "robust", 2.5),
+        ("country", 2, "category", "one_hot", "constant", "it's ü", "none", 0.0),
+        ("o'clock", 3, "number", "auto", "median", None, "standard", 1.0),
+    ]
+    expected = [every | dict(zip(keys, feature, strict=True)) for feature in features]
+    expected[0] |= {"clip_low": 0.0, "clip_high": 0.99}
+    assert settings == expected
+
+
+# What an algorithm is given where nothing is said, and how many customers it is fitted on.
+DEFAULTS = {
+    "kmeans": ('{"n_init": 10}', 2, 8, 50_000),
+    "hierarchical": ('{"linkage": "ward"}', 2, 8, 10_000),
+    "dbscan": ('{"eps": "auto", "min_samples": 5}', None, None, 10_000),
+    "hdbscan": (
+        '{"min_cluster_size": "auto", "min_samples": null, "cluster_selection_method": "eom"}',
+        None,
+        None,
+        10_000,
+    ),
+    "gaussian_mixture": (
+        '{"covariance_type": "full", "n_init": 3, "reg_covar": 1e-06}',
+        2,
+        8,
+        50_000,
+    ),
+}
+
+
+def test_every_algorithm_has_its_defaults(customer_tables):
+    definition = {"customers": "stg_borrowers", "features": ["o'clock"]}
+    customer_tables.configure(
+        {
+            "segmentation_input": {"transactions": "none"},
+            "segmentation_definitions": {
+                algorithm: definition | {"algorithm": algorithm} for algorithm in DEFAULTS
+            },
+            "segmentation_options": {"fit_sample_size": 50_000},
+        }
+    )
+    run = customer_tables.dbt("run", "--select", "segmentation__settings")
+    assert run.exit_code == 0, run.output
+    assert {
+        algorithm: rest
+        for algorithm, *rest in customer_tables.rows(
+            "select algorithm, algorithm_options, k_min, k_max, fit_sample_size "
+            "from segmentation__settings"
+        )
+    } == {algorithm: list(defaults) for algorithm, defaults in DEFAULTS.items()}

@@ -106,7 +106,15 @@ def test_gate_2_of_the_customers(consumer):
                 "borrowers": BORROWERS
                 | {
                     "customer_id": "customer_key",
-                    "features": ["Income", "city", "joined", "is_vip", "wealth"],
+                    "features": {
+                        "Income": "auto",
+                        "city": "auto",
+                        "joined": "log",
+                        "is_vip": "auto",
+                        "wealth": "auto",
+                        "CITY": {"kind": "category"},
+                        "suburb": {"kind": "category"},
+                    },
                     "value": "city",
                 },
             },
@@ -129,17 +137,18 @@ def test_gate_2_of_the_customers(consumer):
         (
             f"{path}.borrowers.features.city: column 'city' in {borrowers} is of kind "
             f"text; allowed: a "
-            "number. Cast it upstream."
+            "number. Cast it upstream, or say kind: category."
         ),
         (
             f"{path}.borrowers.features.joined: column 'joined' in {borrowers} is of kind date; "
-            "allowed: a number. Cast it upstream."
+            "allowed: a number. Cast it upstream, or say kind: category."
         ),
         (
             f"{path}.borrowers.features.is_vip: column 'is_vip' in {borrowers} is of kind other; "
-            "allowed: a number. Cast it upstream."
+            "allowed: a number. Cast it upstream, or say kind: category."
         ),
         f"{path}.borrowers.features.wealth: no column 'wealth' in {borrowers}",
+        f"{path}.borrowers.features.suburb: no column 'suburb' in {borrowers}",
     ]
     assert [sentence for sentence in found if "that exist" in sentence] == [
         (

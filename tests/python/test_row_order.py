@@ -59,8 +59,16 @@ def orders_of_rows(tmp_path_factory):
                 "rfm": {},
                 "habits": {
                     "features": ["average_order_value", "days_between_orders", "return_rate"],
+                    "algorithm": "hierarchical",
                     "k": 3,
                 },
+                "kinds": {
+                    "customers": "segmentation__rfm_scores",
+                    "features": {"monetary": "auto", "rfm_segment": {"kind": "category"}},
+                    "algorithm": "gaussian_mixture",
+                    "k": 2,
+                },
+                "dense": {"algorithm": "dbscan", "outliers": {"fence": 3}},
             },
             # fewer than there are customers: who is in the sample must not depend on the order
             "segmentation_options": {"fit_sample_size": 150},

@@ -1,8 +1,9 @@
 """The package's scoring SQL gives what scikit-learn gives on the same parameters.
 
-Three ways: the cases of scripts/generate_scoring_expected.py, scored by the macro in a consumer
-project; customers scored by whole builds (the demo, customers with every odd value, real data),
-then again by scikit-learn from the tables that the build leaves; and the tie rule.
+Four ways: the cases of scripts/generate_scoring_expected.py, scored by the macro in a consumer
+project; many random customers, scored by it with models that scikit-learn fits here; customers
+scored by whole builds (the demo, customers with every odd value, real data), then again by
+scikit-learn from the tables that the build leaves; and the tie rule.
 """
 
 import csv
@@ -16,16 +17,33 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.cluster import DBSCAN
+from sklearn.mixture import GaussianMixture
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPECTED = REPOSITORY / "tests" / "python" / "expected"
 GENERATOR = REPOSITORY / "scripts" / "generate_scoring_expected.py"
 
-# Room for more centroids than any case has: the places left empty must not win.
-MOST_SEGMENTS = 14
+def load_generator():
+    """The generator, loaded by its path: scripts/ is no Python package."""
+    spec = importlib.util.spec_from_file_location(GENERATOR.stem, GENERATOR)
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up by name
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+generator = load_generator()
+
+# Room for more centroids than a case has: the places left empty must not win.
+EMPTY_PLACES = 2
 
 DISTANCE_TOLERANCE = 1e-6
+# A customer who is a prototype lies where rounding puts it: two libraries round differently.
+DISTANCE_FLOOR = 1e-12
 # A margin is a difference of two nearly equal numbers: below this it is rounding.
 MARGIN_FLOOR = 1e-9
 # Other machines may round the last digits of a logarithm otherwise.
@@ -43,8 +61,27 @@ EXTREME_CASES = [
     "yeo_johnson_negative",
     "yeo_johnson_whole",
     "all_transforms",
+    "clipped",
+    "own_radii",
+    "single_linkage",
+    "mixture_full_2",
+    "mixture_spherical_3",
 ]
 MOST_TIES = 0.01
+
+# Random customers with a category, scored by models that are fitted to some of them.
+MIXED_CUSTOMERS = 50_000
+MIXED_SAMPLE = 1_500
+MIXED_LEVELS = ("card", "cash", "it's")
+MIXED_FEATURES = [
+    generator.Feature(
+        "spend", "log", None, 3.5, 1.2, 0.0, 30.0, clip=(1.0, 5e4), fences=(0.5, 1e5)
+    ),
+    generator.Feature("visits", "sqrt", None, 3.0, 1.5, 0.0, 9.0, scaler="robust", weight=1.5),
+    generator.Feature(
+        "payment", "one_hot", None, 0.0, 1.0, math.nan, "cash", weight=0.6, levels=MIXED_LEVELS
+    ),
+]
 
 PROJECT = """\
 name: parity
@@ -77,31 +114,18 @@ vars:
     fit_sample_size: 2000
 """
 # SQL as Jinja expressions.
-CASE_CUSTOMERS = "\"select * from case_customers where segmentation = '{case}'\""
+CASE_CUSTOMERS = "\"select customer_id, {values} from case_customers where segmentation = '{case}'\""
 ODD_CUSTOMERS = "\"select customer_id, {features} from \" ~ ref('random_customers')"
 EXTREME_CUSTOMERS = '"select * from extreme_customers"'
+MIXED_CUSTOMERS_SQL = '"select * from mixed_customers"'
 CASE_MODEL = """\
 {{{{ config(materialized='table') }}}}
 {{{{ segmentation.score_customers(
     {customers},
     "(select * from case_models where segmentation = '{case}') as model",
-    {features},
-    {most_segments}
+    {shape}
 ) }}}}
 """
-
-
-def load_generator():
-    """The generator, loaded by its path: scripts/ is no Python package."""
-    spec = importlib.util.spec_from_file_location(GENERATOR.stem, GENERATOR)
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up by name
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-generator = load_generator()
 
 
 def run_dbt(project, folder, *arguments):
@@ -169,12 +193,12 @@ def assert_same_scores(got, expected):
         expected["runner_up_segment_id"][is_settled],
     )
     np.testing.assert_allclose(
-        numbers(got["distance"]), expected["distance"], rtol=DISTANCE_TOLERANCE, atol=0
+        numbers(got["distance"]), expected["distance"], DISTANCE_TOLERANCE, DISTANCE_FLOOR
     )
     np.testing.assert_allclose(
         numbers(got["margin"]), expected["margin"], rtol=DISTANCE_TOLERANCE, atol=MARGIN_FLOOR
     )
-    for flag in ("is_imputed", "is_clamped"):
+    for flag in generator.FLAGS:
         assert np.array_equal(booleans(got[flag]), expected[flag]), flag
 
 
@@ -190,54 +214,80 @@ def columns_of(scores):
 def test_regenerating_gives_the_committed_files(tmp_path):
     generator.write_files(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in EXPECTED.iterdir()}
-    models = generator.MODELS_FILE
     hint = f"run {GENERATOR.relative_to(REPOSITORY)}"
-    assert (tmp_path / models).read_bytes() == (EXPECTED / models).read_bytes(), hint
-
-    with (tmp_path / generator.CUSTOMERS_FILE).open(encoding="utf-8", newline="") as file:
-        regenerated = list(csv.DictReader(file))
-    committed = read_csv(generator.CUSTOMERS_FILE)
-    assert len(regenerated) == len(committed), hint
-    for new, old in zip(regenerated, committed, strict=True):
-        for column in generator.CUSTOMER_COLUMNS:
-            if column in ("distance", "margin") and new[column] and old[column]:
-                assert math.isclose(
-                    float(new[column]),
-                    float(old[column]),
-                    rel_tol=REGENERATION_TOLERANCE,
-                    abs_tol=REGENERATION_TOLERANCE if column == "margin" else 0,
-                ), hint
-            else:
-                assert new[column] == old[column], hint
+    for name in (generator.MODELS_FILE, generator.CUSTOMERS_FILE):
+        with (tmp_path / name).open(encoding="utf-8", newline="") as file:
+            regenerated = list(csv.DictReader(file))
+        committed = read_csv(name)
+        assert len(regenerated) == len(committed), hint
+        for new, old in zip(regenerated, committed, strict=True):
+            for column in old:
+                if column in ("value", "distance", "margin") and new[column] and old[column]:
+                    assert math.isclose(
+                        float(new[column]),
+                        float(old[column]),
+                        rel_tol=REGENERATION_TOLERANCE,
+                        abs_tol=REGENERATION_TOLERANCE if column == "margin" else 0,
+                    ), hint
+                else:
+                    assert new[column] == old[column], hint
 
 
 def test_the_expected_files_are_small():
-    assert sum(path.stat().st_size for path in EXPECTED.iterdir()) < 300_000
+    assert sum(path.stat().st_size for path in EXPECTED.iterdir()) < 600_000
 
 
 def test_the_cases_cover_what_scoring_must_master():
     models = read_csv(generator.MODELS_FILE)
     customers = read_csv(generator.CUSTOMERS_FILE)
     transforms = {row["text_value"] for row in models if row["parameter"] == "transform"}
-    assert transforms == set(RANDOM_TRANSFORMS)
+    assert transforms == {*RANDOM_TRANSFORMS, "one_hot"}
+    scalers = {row["text_value"] for row in models if row["parameter"] == "scaler"}
+    assert scalers == {"robust", "min_max", "none"}
+    assert {"clip_low", "fence_high", "weight", "level", "radius", "offset", "whitening_4"} <= {
+        row["parameter"] for row in models
+    }
     lambdas = {"box_cox": set(), "yeo_johnson": set()}
-    for model, _ in generator.build_cases().values():
+    cases = generator.build_cases()
+    for model, _ in cases.values():
         for feature in model.features:
             lambdas.get(feature.transform, set()).add(feature.power)
     for found in lambdas.values():
         assert {0.0, 1.0} <= found
         assert min(found) < 0 and any(power % 1 for power in found)
     assert 2.0 in lambdas["yeo_johnson"]
-    for flag in ("is_imputed", "is_clamped", "is_tie", "is_runner_up_tie"):
+    for flag in (*generator.FLAGS, "is_tie", "is_runner_up_tie"):
         assert {row[flag] for row in customers} == {"true", "false"}
     values = [
-        float(row[f"feature_{number}"])
+        float(row[f"feature_{position}"])
         for row in customers
-        for number in range(1, generator.MOST_FEATURES + 1)
-        if row[f"feature_{number}"]
+        for position, feature in enumerate(cases[row["segmentation"]][0].features, start=1)
+        if row[f"feature_{position}"] and not feature.levels
     ]
     assert 0.0 in values and min(values) < -1e6 and max(values) > 1e6
     assert any(0 < abs(value) < 1e-6 for value in values)
+
+
+@pytest.mark.parametrize("case", generator.POINT_CASES)
+def test_the_cases_of_core_points_cover_every_way_to_be_reached(case):
+    model, values = generator.build_cases()[case]
+    scores, points = generator.score(model, values), model.points
+    prepared = generator.prepare(model.features, values).points
+    distances = np.linalg.norm(prepared[:, np.newaxis] - points.location, axis=2)
+    is_noise = scores.segment_id == 0
+    own = scores.distances[np.arange(len(values)), scores.segment_id - 1]
+    by_farther_of_own = ~is_noise & (scores.distance > own)
+    by_farther_of_another = ~is_noise & (scores.distance > scores.distances.min(axis=1))
+    if points.radius is None:
+        assert not is_noise.any()
+    else:
+        assert 0 < is_noise.sum() < len(values)
+        assert np.isnan(scores.margin[is_noise]).all()
+        assert (scores.runner_up_segment_id[is_noise] > 0).all()
+        # No customer lies where rounding would decide.
+        assert (np.abs(distances - points.radius) > 1e-9).all()
+    assert by_farther_of_own.any() == case.startswith("own_radii")
+    assert by_farther_of_another.any() == case.startswith("own_radii")
 
 
 # ---------- one build of a consumer project: every case by the macro, odd customers by the models
@@ -274,18 +324,86 @@ def write_random_customers(path):
         )
 
 
-def write_case_model(path, case, customers):
-    """Writes a dbt model that scores customers (a Jinja expression) with the model of a case."""
-    features = [feature.name for feature in generator.build_cases()[case][0].features]
-    path.write_text(
-        CASE_MODEL.format(
-            customers=customers, case=case, features=features, most_segments=MOST_SEGMENTS
-        )
+def draw_mixed_customers():
+    """Gives customers of `MIXED_FEATURES`, in three groups, with every kind of odd value."""
+    draw = np.random.default_rng(31_000)
+    group = draw.integers(0, 3, MIXED_CUSTOMERS)
+    spend = np.exp(np.array([2.0, 3.5, 5.0])[group] + 0.3 * draw.normal(size=MIXED_CUSTOMERS))
+    visits = np.array([30.0, 4.0, 12.0])[group] * draw.uniform(0.6, 1.4, MIXED_CUSTOMERS)
+    # Some lie anywhere, or far beyond what the models were fitted on.
+    kind = draw.random(MIXED_CUSTOMERS)
+    spend = np.where(kind < 0.20, 10 ** draw.uniform(-3, 7, MIXED_CUSTOMERS), spend)
+    visits = np.where(kind < 0.10, draw.uniform(-20, 500, MIXED_CUSTOMERS), visits)
+    spend[draw.random(MIXED_CUSTOMERS) < 0.05] = np.nan
+    visits[draw.random(MIXED_CUSTOMERS) < 0.05] = np.nan
+    payment = np.array(MIXED_LEVELS, dtype=object)[group]
+    payment[draw.random(MIXED_CUSTOMERS) < 0.05] = "cheque"
+    payment[draw.random(MIXED_CUSTOMERS) < 0.05] = None
+    values = np.empty((MIXED_CUSTOMERS, 3), dtype=object)
+    values[:, 0], values[:, 1], values[:, 2] = spend, visits, payment
+    return values
+
+
+def fit_mixed_models(values):
+    """Gives by name models that scikit-learn fits to the first of the customers, as prepared."""
+    points = generator.prepare(MIXED_FEATURES, values[:MIXED_SAMPLE]).points
+    dbscan = DBSCAN(eps=0.25, min_samples=8).fit(points)
+    core = dbscan.core_sample_indices_[np.argsort(dbscan.labels_[dbscan.core_sample_indices_])]
+    core_points = generator.Points(
+        dbscan.labels_[core] + 1, points[core], np.full(len(core), dbscan.eps)
     )
+    mixture = GaussianMixture(4, random_state=0).fit(points)
+    return {
+        "mixed_core_points": generator.Model(MIXED_FEATURES, points=core_points),
+        "mixed_mixture": generator.Model(MIXED_FEATURES, mixture=mixture),
+    }
 
 
 @pytest.fixture(scope="module")
-def consumer_database(tmp_path_factory):
+def mixed():
+    """The random customers with a category, and the models that score them."""
+    values = draw_mixed_customers()
+    return values, fit_mixed_models(values)
+
+
+def shape_of(model):
+    """The shape of a model as `model_shape` gives it, with room for more centroids."""
+    features = [
+        {
+            "number": number,
+            "name": feature.name,
+            "kind": "category" if feature.levels else "number",
+            "levels": len(feature.levels),
+            "is_clipped": feature.clip is not None,
+            "is_fenced": feature.fences is not None,
+            "is_weighted": feature.weight != 1,
+        }
+        for number, feature in enumerate(model.features, start=1)
+    ]
+    is_centroid = model.centroids is not None
+    return {
+        "features": features,
+        "rule": "centroid" if is_centroid else "prototype",
+        "segments": len(model.centroids) + EMPTY_PLACES if is_centroid else 1,
+        "axes": model.mixture.means_.shape[1] if model.mixture is not None else 0,
+    }
+
+
+def write_case_model(path, case, model, customers):
+    """Writes a dbt model that scores customers (a Jinja expression) with the model of a case."""
+    path.write_text(CASE_MODEL.format(customers=customers, case=case, shape=shape_of(model)))
+
+
+def write_rows(path, columns, rows):
+    """Writes rows as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def consumer_database(tmp_path_factory, mixed):
     """A consumer project, built: tables scores_<case>, and the package's own of odd customers."""
     project = tmp_path_factory.mktemp("parity")
     models = project / "models"
@@ -303,42 +421,74 @@ def consumer_database(tmp_path_factory):
         f"case when abs(by_{transform}) < 1e300 then by_{transform} end as feature_{number}"
         for number, transform in enumerate(RANDOM_TRANSFORMS, start=1)
     ]
-    for case in EXTREME_CASES:
-        write_case_model(models / f"scores_extreme_{case}.sql", case, EXTREME_CUSTOMERS)
     odd_customers = ODD_CUSTOMERS.format(features=", ".join(finite))
-    write_case_model(models / "scores_odd.sql", EVERYDAY_CASE, odd_customers)
-    for case in generator.build_cases():
-        write_case_model(models / f"scores_{case}.sql", case, CASE_CUSTOMERS.format(case=case))
+    cases = {case: model for case, (model, _) in generator.build_cases().items()}
+    write_case_model(models / "scores_odd.sql", EVERYDAY_CASE, cases[EVERYDAY_CASE], odd_customers)
+    for case in EXTREME_CASES:
+        path = models / f"scores_extreme_{case}.sql"
+        write_case_model(path, case, cases[case], EXTREME_CUSTOMERS)
+    for case, model in cases.items():
+        values = [
+            f"feature_{number}"
+            if feature.levels
+            else f"cast(feature_{number} as double) as feature_{number}"
+            for number, feature in enumerate(model.features, start=1)
+        ]
+        customers = CASE_CUSTOMERS.format(values=", ".join(values), case=case)
+        write_case_model(models / f"scores_{case}.sql", case, model, customers)
+    mixed_values, mixed_models = mixed
+    mixed_rows = []
+    for case, model in mixed_models.items():
+        write_case_model(models / f"scores_{case}.sql", case, model, MIXED_CUSTOMERS_SQL)
+        mixed_rows += generator.model_rows(case, model)
+    write_rows(project / "mixed_models.csv", generator.MODEL_COLUMNS, mixed_rows)
+    mixed_customers = pd.DataFrame(  # noqa: F841  DuckDB reads it by its name
+        {
+            "customer_id": [f"c{number:05d}" for number in range(MIXED_CUSTOMERS)],
+            "feature_1": mixed_values[:, 0].astype(float),
+            "feature_2": mixed_values[:, 1].astype(float),
+            "feature_3": mixed_values[:, 2],
+        }
+    )
     with duckdb.connect(str(project / "parity.duckdb")) as connection:
         numeric = [f"feature_{number}" for number in range(1, generator.MOST_FEATURES + 1)]
-        types = {column: "double" for column in [*numeric, "distance", "margin"]}
+        files = [str(EXPECTED / generator.MODELS_FILE), str(project / "mixed_models.csv")]
+        integers = ", ".join(
+            f"cast({column} as integer) as {column}"
+            for column in ("segment_id", "prototype_id", "level_id")
+        )
         connection.execute(
             f"""
             create table case_models as
-            select *, 1 as model_version
-            from read_csv('{EXPECTED / generator.MODELS_FILE}', header = true,
-                types = {{'value': 'double', 'segment_id': 'integer', 'prototype_id': 'integer'}});
+            select segmentation, parameter, feature, {integers},
+                cast(value as double) as value, text_value, 1 as model_version
+            from read_csv({files}, header = true, all_varchar = true);
             create table case_customers as
-            select segmentation, customer_id, {", ".join(numeric)}
-            from read_csv('{EXPECTED / generator.CUSTOMERS_FILE}', header = true, types = {types});
+            from read_csv('{EXPECTED / generator.CUSTOMERS_FILE}',
+                header = true, all_varchar = true);
             create table extreme_customers as
             select cast(value as varchar) as customer_id,
                 {", ".join(f"value as {column}" for column in numeric)}
             from (select unnest({EXTREME_VALUES}::double[]) as value);
+            create table mixed_customers as
+            select * replace (
+                case when not isnan(feature_1) then feature_1 end as feature_1,
+                case when not isnan(feature_2) then feature_2 end as feature_2)
+            from mixed_customers;
             """
         )
     run_dbt(project, project, "deps")
     return run_dbt(project, project, "run")
 
 
-@pytest.mark.parametrize("case", [*generator.CASES, generator.TIES])
+@pytest.mark.parametrize("case", [*generator.CASES, generator.TIES, generator.POINT_TIES])
 def test_scores_of_a_case_are_those_of_scikit_learn(consumer_database, case):
     rows = [row for row in read_csv(generator.CUSTOMERS_FILE) if row["segmentation"] == case]
     expected = {
         column: np.array([float(row[column] or "nan") for row in rows])
         for column in ("segment_id", "distance", "runner_up_segment_id", "margin")
     }
-    for flag in ("is_imputed", "is_clamped", "is_tie", "is_runner_up_tie"):
+    for flag in (*generator.FLAGS, "is_tie", "is_runner_up_tie"):
         expected[flag] = np.array([row[flag] == "true" for row in rows])
     got = fetch(consumer_database, f"select * from scores_{case} order by customer_id")
     assert list(got["customer_id"]) == [row["customer_id"] for row in rows]
@@ -355,18 +505,63 @@ def test_of_equal_distances_the_lowest_segment_wins(consumer_database):
     assert np.array_equal(got["runner_up_segment_id"], order[:, 1])
 
 
+def test_of_equally_near_core_points_the_lowest_segment_wins(consumer_database):
+    model, values = generator.build_cases()[generator.POINT_TIES]
+    squared = ((values[:, np.newaxis] - model.points.location) ** 2).sum(axis=2)
+    reached = np.where(squared <= model.points.radius**2, squared, np.inf)
+    segments = np.unique(model.points.segment_id)
+    by_segment, reached_by_segment = (
+        np.column_stack([matrix[:, model.points.segment_id == i].min(axis=1) for i in segments])
+        for matrix in (squared, reached)
+    )
+    least = reached_by_segment.min(axis=1, keepdims=True)
+    assert ((reached_by_segment == least).sum(axis=1)[np.isfinite(least[:, 0])] > 1).any()
+    # argmin gives the first of equals.
+    own = np.where(
+        np.isinf(reached_by_segment.min(axis=1)), 0, reached_by_segment.argmin(axis=1) + 1
+    )
+    by_segment[np.flatnonzero(own), own[own > 0] - 1] = np.inf
+    got = fetch(
+        consumer_database, f"select * from scores_{generator.POINT_TIES} order by customer_id"
+    )
+    assert np.array_equal(got["segment_id"], own)
+    assert np.array_equal(got["runner_up_segment_id"], by_segment.argmin(axis=1) + 1)
+    has_no_margin = (own > 0) & (numbers(got["distance"]) >= np.sqrt(by_segment.min(axis=1)))
+    assert np.array_equal(numbers(got["margin"]) == 0, has_no_margin)
+    # On the very edge is in reach.
+    assert ((squared == model.points.radius**2).any(axis=1) & (own > 0)).sum() > 5
+
+
 @pytest.mark.parametrize("case", EXTREME_CASES)
 def test_the_most_extreme_numbers_have_a_segment_and_a_distance(consumer_database, case):
     # scikit-learn's own distances overflow here, so there is nothing to compare with.
     got = fetch(consumer_database, f"select * from scores_extreme_{case}")
+    segment_id, runner_up = numbers(got["segment_id"]), numbers(got["runner_up_segment_id"])
     segments = range(1, generator.CASES[case][0] + 1)
+    can_be_noise = case in generator.POINT_CASES and generator.POINT_CASES[case][2] is not None
     assert len(got["customer_id"]) == len(EXTREME_VALUES)
-    assert np.isin(numbers(got["segment_id"]), segments).all()
-    assert np.isin(numbers(got["runner_up_segment_id"]), segments).all()
-    assert (numbers(got["segment_id"]) != numbers(got["runner_up_segment_id"])).all()
+    assert np.isin(segment_id, [0, *segments] if can_be_noise else segments).all()
+    assert np.isin(runner_up, segments).all()
+    assert (segment_id != runner_up).all()
     assert np.isfinite(numbers(got["distance"])).all()
     margin = numbers(got["margin"])
-    assert ((margin >= 0) & (margin <= 1)).all()
+    assert ((margin >= 0) & (margin <= 1) | (segment_id == 0) & np.isnan(margin)).all()
+
+
+@pytest.mark.parametrize("case", ["mixed_core_points", "mixed_mixture"])
+def test_random_customers_with_a_category_are_scored_as_by_scikit_learn(
+    consumer_database, mixed, case
+):
+    values, models = mixed
+    scores = generator.score(models[case], values)
+    got = fetch(consumer_database, f"select * from scores_{case} order by customer_id")
+    assert len(got["customer_id"]) == MIXED_CUSTOMERS
+    assert_same_scores(got, columns_of(scores))
+    assert (scores.is_tie | scores.is_runner_up_tie).mean() <= MOST_TIES
+    shares = np.bincount(scores.segment_id) / MIXED_CUSTOMERS
+    assert (shares[shares > 0] > 0.001).all() and (shares > 0.05).sum() >= 3
+    for flag in generator.FLAGS:
+        assert 0.01 < getattr(scores, flag).mean() < 0.5, flag
 
 
 # ---------- whole builds, and scikit-learn from the tables that they leave
@@ -414,7 +609,7 @@ def rebuild_model(database, segmentation):
     ):
         matrix[segment_id - 1, positions[feature]] = value
     assert np.isfinite(matrix).all()
-    return generator.Model(features, matrix)
+    return generator.Model(features, centroids=matrix)
 
 
 def assert_scored_as_by_scikit_learn(got, model, customer_ids, values):

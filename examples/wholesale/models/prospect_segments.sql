@@ -1,0 +1,1 @@
+{{ segmentation.score(ref('stg_wholesale__prospects'), 'buyers') }}
