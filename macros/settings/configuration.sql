@@ -92,6 +92,7 @@
     {% do segmentation._check_choice(input, "returns", ["net", "reject"], "segmentation_input", defaults, faults) %}
     {% do segmentation._check_choice(input, "duplicates", ["reject", "keep"], "segmentation_input", defaults, faults) %}
     {% do segmentation._check_condition(input, "exclude", "segmentation_input", faults) %}
+    {% do input.update({"incremental": segmentation._read_incremental(input, faults)}) %}
     {% do segmentation._check_date(input, "earliest_date", "segmentation_input", defaults, faults) %}
     {% do segmentation._check_date(input, "latest_date", "segmentation_input", defaults, faults) %}
     {% if input.earliest_date is none %}
@@ -110,6 +111,68 @@
 {% endmacro %}
 
 
+{# The input's `incremental` as {loaded_at: a column}; none where everything is read each time. #}
+{% macro _read_incremental(input, faults) %}
+    {% set path = "segmentation_input.incremental" %}
+    {% set said = input.incremental %}
+    {% if said is none %}
+        {% do return(none) %}
+    {% elif said is not mapping %}
+        {% do segmentation._fault(faults, path, said, "null, or {loaded_at: the column that says when a line was loaded}") %}
+        {% do return(none) %}
+    {% endif %}
+    {% set incremental = segmentation._merged({"loaded_at": none}, said, path, faults) %}
+    {% if incremental.loaded_at is not string or not incremental.loaded_at.strip() %}
+        {% do segmentation._fault(faults, path ~ ".loaded_at", incremental.loaded_at, "the name of a column") %}
+        {% do return(none) %}
+    {% endif %}
+    {% if input.duplicates == "keep" and input.columns.line_id is none %}
+        {% do faults.append(
+            "segmentation_input.duplicates: got 'keep' with incremental and no columns.line_id, so a line that is delivered"
+            ~ " twice could not be told from two sales; allowed: reject, or a line_id."
+        ) %}
+    {% endif %}
+    {% do return(incremental) %}
+{% endmacro %}
+
+
+{# The option `refit` as {policy: after_days | always | never, after_days: days, or none}. #}
+{% macro _read_refit(said, path, default, faults) %}
+    {% if said is string and said in ["always", "never"] %}
+        {% do return({"policy": said, "after_days": none}) %}
+    {% endif %}
+    {% set refit = dict(default) %}
+    {% if said is mapping %}
+        {% set refit = segmentation._merged(default, said, path, faults) %}
+        {% do segmentation._check_whole_number(refit, "after_days", 1, 36500, path, default, faults) %}
+    {% else %}
+        {% do segmentation._fault(faults, path, said, "always, never, or {after_days: 30}") %}
+    {% endif %}
+    {% do return({"policy": "after_days", "after_days": refit.after_days}) %}
+{% endmacro %}
+
+
+{# The option `history` as {period: week | month | quarter, periods: how many at the most}. #}
+{% macro _read_history(said, path, default, faults) %}
+    {% set history = segmentation._merged(default, segmentation._mapping(said, path, faults), path, faults) %}
+    {% do segmentation._check_choice(history, "period", ["week", "month", "quarter"], path, default, faults) %}
+    {% do segmentation._check_whole_number(history, "periods", 0, 1000, path, default, faults) %}
+    {% do return(history) %}
+{% endmacro %}
+
+
+{# The option `drift` as {warn, error}: bounds of the population stability index, none for no bound. #}
+{% macro _read_drift(said, path, default, faults) %}
+    {% set drift = segmentation._merged(default, segmentation._mapping(said, path, faults), path, faults) %}
+    {% for key in ["warn", "error"] %}
+        {% do segmentation._check_number(
+            drift, key, {"whole": false, "smallest": 0, "largest": 1000, "otherwise": none}, path, default, faults
+        ) %}
+    {% endfor %}
+    {% do return(drift) %}
+{% endmacro %}
+
+
 {% macro _read_options(faults) %}
     {% set path = "segmentation_options" %}
     {% set defaults = segmentation.default_options() %}
@@ -123,6 +186,11 @@
     {% do segmentation._check_share(options, "minimum_stability", path, defaults, faults) %}
     {% do segmentation._check_choice(options, "data_test_severity", ["warn", "error"], path, defaults, faults) %}
     {% do segmentation._check_whole_number(options, "suppress_below", 0, 1000000000, path, defaults, faults) %}
+    {% do options.update({
+        "refit": segmentation._read_refit(options.refit, path ~ ".refit", defaults.refit, faults),
+        "history": segmentation._read_history(options.history, path ~ ".history", defaults.history, faults),
+        "drift": segmentation._read_drift(options.drift, path ~ ".drift", defaults.drift, faults),
+    }) %}
     {% if options.erased_customers is not none %}
         {% do segmentation._check_relation(options.erased_customers, path ~ ".erased_customers", faults, "null, or ") %}
         {% if not segmentation.is_relation_reference(options.erased_customers) %}

@@ -20,5 +20,6 @@
         "duplicates": "reject",
         "earliest_date": "1970-01-01",
         "latest_date": none,
+        "incremental": none,
     }) %}
 {% endmacro %}

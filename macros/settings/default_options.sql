@@ -11,5 +11,8 @@
         "pseudonymize": none,
         "erased_customers": none,
         "suppress_below": 0,
+        "refit": {"after_days": 30},
+        "history": {"period": "month", "periods": 12},
+        "drift": {"warn": 0.25, "error": none},
     }) %}
 {% endmacro %}

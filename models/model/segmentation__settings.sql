@@ -3,7 +3,9 @@
 {%- do segmentation.raise_faults("the project's configuration would lose the model's history", segmentation.history_faults()) %}
 {%- set options = configuration.options %}
 {#- What a model depends on: not the day that is looked at, not how tests report. -#}
-{%- set lasting_options = options.items() | rejectattr("0", "in", ["as_of_date", "data_test_severity", "erased_customers", "suppress_below"]) | list %}
+{%- set lasting_options = options.items() | rejectattr("0", "in", [
+    "as_of_date", "data_test_severity", "erased_customers", "suppress_below", "refit", "history", "drift"
+]) | list %}
 {%- set rows = [] %}
 {%- for name, definition in configuration.definitions.items() %}
     {%- for feature in definition.features %}

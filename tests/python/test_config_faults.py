@@ -26,12 +26,15 @@ MAPPING = "keys with values, as in {path}: {{key: value}}"
 DATE = "a date as 2024-12-31, or null"
 CONDITION = "an SQL condition as text, without a semicolon at its end and without Jinja, or null"
 COLUMN = "the name of a column"
+LOADED_AT = "null, or {loaded_at: the column that says when a line was loaded}"
 COLUMN_OR_NULL = "the name of a column, or null where there is none"
-INPUT_KEYS = "transactions, columns, exclude, returns, duplicates, earliest_date, latest_date"
+INPUT_KEYS = (
+    "transactions, columns, exclude, returns, duplicates, earliest_date, latest_date, incremental"
+)
 COLUMN_KEYS = "customer_id, ordered_at, order_id, line_id, product_id, quantity, unit_price, amount"
 OPTION_KEYS = (
     "as_of_date, rfm_scheme, fit_sample_size, minimum_segment_share, minimum_stability, seed, "
-    "data_test_severity, pseudonymize, erased_customers, suppress_below"
+    "data_test_severity, pseudonymize, erased_customers, suppress_below, refit, history, drift"
 )
 DEFINITION_KEYS = (
     "customers, customer_id, where, features, value, outliers, algorithm, algorithm_options, k, "
@@ -102,6 +105,54 @@ ROUNDS = [
             ),
             NOTHING_TO_SEGMENT,
             fault("segmentation_options", "7", MAPPING.format(path="segmentation_options")),
+        ],
+    ),
+    (
+        "values of refit, history, drift and incremental",
+        {
+            "segmentation_input": INPUT | {"incremental": "loaded"},
+            "segmentation_options": {
+                "refit": "monthly",
+                "history": {"period": "day", "periods": -1, "from": "2024-01-01"},
+                "drift": {"warn": "low", "error": -1},
+            },
+        },
+        [
+            of_input("incremental", "'loaded'", LOADED_AT),
+            of_option("refit", "'monthly'", "always, never, or {after_days: 30}"),
+            unknown("segmentation_options.history", "from", "period, periods"),
+            of_option("history.period", "'day'", "one of week, month, quarter"),
+            of_option("history.periods", "-1", "a whole number from 0 to 1000"),
+            of_option("drift.warn", "'low'", "null or a number from 0 to 1000"),
+            of_option("drift.error", "-1", "null or a number from 0 to 1000"),
+        ],
+    ),
+    (
+        "keys of refit, history, drift and incremental",
+        {
+            "segmentation_input": INPUT
+            | {"incremental": {"loaded_at": 3, "since": 1}, "duplicates": "keep"},
+            "segmentation_options": {"refit": {"after_days": 0, "days": 1}, "history": 3, "drift": 0.1},
+        },
+        [
+            unknown("segmentation_input.incremental", "since", "loaded_at"),
+            of_input("incremental.loaded_at", "3", COLUMN),
+            unknown("segmentation_options.refit", "days", "after_days"),
+            of_option("refit.after_days", "0", "a whole number from 1 to 36500"),
+            of_option("history", "3", MAPPING.format(path="segmentation_options.history")),
+            of_option("drift", "0.1", MAPPING.format(path="segmentation_options.drift")),
+        ],
+    ),
+    (
+        "incremental and duplicates: keep without a line_id",
+        {
+            "segmentation_input": INPUT
+            | {"incremental": {"loaded_at": "loaded_at"}, "duplicates": "keep"}
+        },
+        [
+            "segmentation_input.duplicates: got 'keep' with incremental and no columns.line_id, so a "
+            "line that is delivered twice could not be told from two sales; allowed: reject, or a "
+            "line_id."
         ],
     ),
     (
