@@ -532,7 +532,7 @@ final as (
 
     from {{ relation }}
 
-    where parameter not in {{ segmentation.version_remarks() }}
+    where parameter not in {{ segmentation.version_remarks(['distance_moved']) }}
     {%- endfor %}
 
 )
