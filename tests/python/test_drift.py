@@ -228,6 +228,11 @@ def test_a_version_without_bins_is_compared_with_nothing(shop, drifted):
             "delete from segmentation__model where parameter in ('bin_share', 'bin_upper') "
             "and segmentation <> 'dense' or parameter = 'scored_share'"
         )
+        connection.execute(
+            "update segmentation__model as model set value = (select count(*) "
+            "from segmentation__model as own where own.segmentation = model.segmentation) "
+            "where parameter = 'parameter_count'"
+        )
     shop.configure(variables({"warn": None}))
     shop.dbt("build", *DRIFT).assert_clean()
     assert shop.rows("select segmentation, feature, drift from segmentation__drift order by 2") == [

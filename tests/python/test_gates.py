@@ -121,8 +121,8 @@ def test_gate_2_of_the_customers(consumer):
         }
     )
     run = consumer.dbt("run", "--exclude", "int_segmentation__lines")
-    assert run.names("error") == ["int_segmentation__fit_sample"]
-    found = faults(run.message("int_segmentation__fit_sample"))
+    assert run.names("error") == ["int_segmentation__customer_sample"]
+    found = faults(run.message("int_segmentation__customer_sample"))
     rfm, borrowers = '"shop"."main"."segmentation__rfm"', '"shop"."raw"."borrowers"'
     path = "segmentation_definitions"
     assert [sentence for sentence in found if "that exist" not in sentence] == [
