@@ -477,6 +477,14 @@ frozen_cuts as (
 
 ),
 
+---------- what the sample looked like, to measure drift from it
+
+sample_bins as (
+
+    {{ segmentation.sample_bins(ref('int_segmentation__fit_sample'), "parameters") }}
+
+),
+
 final as (
 
     select * from fitted
@@ -511,6 +519,17 @@ final as (
 
     select segmentation, parameter, null, null, null, feature, null, null, value, null
     from frozen_cuts
+
+    union all
+
+    select segmentation, 'bin_share', null, null, null, feature, bin_id, null, share, null
+    from sample_bins
+
+    union all
+
+    select segmentation, 'bin_upper', null, null, null, feature, bin_id, null, bin_upper, null
+    from sample_bins
+    where bin_upper is not null
 
     union all
 

@@ -307,6 +307,9 @@ def test_a_frozen_model_scores_identically(shop, branch):
     assert branch.rows("select fit_reason from segmentation__model_versions order by segmentation") == [
         (f"frozen model {name}_model",) for name in sorted(DEFINITIONS)
     ]
+    # The bins of the sample came with the file.
+    drift = "select * from segmentation__drift where segmentation <> 'nobody' order by all"
+    assert branch.rows(drift) == shop.rows(drift) != []
     levels = branch.rows(
         "select text_value from segmentation__model where segmentation = 'mixture' "
         "and parameter = 'level' order by level_id"
