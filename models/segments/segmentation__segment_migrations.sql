@@ -32,7 +32,6 @@ previous as (
         segment_history.customer_id,
         periods.next_as_of_date as as_of_date,
         segment_history.segment_id,
-        segment_history.segment_name,
         segment_history.value
 
     from segment_history
@@ -44,15 +43,14 @@ previous as (
 
 ),
 
+{# The one step over all customers, so without names, which come back below. #}
 flows as (
 
     select
         coalesce(segment_history.segmentation, previous.segmentation) as segmentation,
         coalesce(segment_history.as_of_date, previous.as_of_date) as as_of_date,
         previous.segment_id as from_segment_id,
-        coalesce(previous.segment_name, '(new)') as from_segment_name,
         segment_history.segment_id as to_segment_id,
-        coalesce(segment_history.segment_name, '(lapsed)') as to_segment_name,
         count(*) as customers,
         sum(previous.value) as previous_revenue,
         sum(segment_history.value) as revenue
@@ -68,9 +66,22 @@ flows as (
         coalesce(segment_history.segmentation, previous.segmentation),
         coalesce(segment_history.as_of_date, previous.as_of_date),
         previous.segment_id,
-        coalesce(previous.segment_name, '(new)'),
-        segment_history.segment_id,
-        coalesce(segment_history.segment_name, '(lapsed)')
+        segment_history.segment_id
+
+),
+
+names as (
+
+    select
+        segmentation,
+        segment_id,
+        min(segment_name) as segment_name
+
+    from segment_history
+
+    group by
+        segmentation,
+        segment_id
 
 ),
 
@@ -80,7 +91,6 @@ sizes as (
         segmentation,
         as_of_date,
         to_segment_id as segment_id,
-        to_segment_name as segment_name,
         sum(customers) as customers
 
     from flows
@@ -90,8 +100,7 @@ sizes as (
     group by
         segmentation,
         as_of_date,
-        to_segment_id,
-        to_segment_name
+        to_segment_id
 
 ),
 
@@ -121,9 +130,7 @@ first_filled as (
         sizes.segmentation,
         sizes.as_of_date,
         sizes.segment_id as from_segment_id,
-        sizes.segment_name as from_segment_name,
         sizes.segment_id as to_segment_id,
-        sizes.segment_name as to_segment_name,
         0 as customers,
         cast(null as {{ dbt.type_numeric() }}) as previous_revenue,
         cast(null as {{ dbt.type_numeric() }}) as revenue
@@ -207,15 +214,15 @@ final as (
 
     select
         ---------- ids
-        segmentation,
-        from_segment_id,
-        from_segment_name,
-        to_segment_id,
-        to_segment_name,
+        measured.segmentation,
+        measured.from_segment_id,
+        coalesce(from_names.segment_name, '(new)') as from_segment_name,
+        measured.to_segment_id,
+        coalesce(to_names.segment_name, '(lapsed)') as to_segment_name,
 
         ---------- dates
-        as_of_date,
-        previous_as_of_date,
+        measured.as_of_date,
+        measured.previous_as_of_date,
 
         ---------- numbers
         {%- for statistic, sql in statistics.items() %}
@@ -226,6 +233,14 @@ final as (
         {{ segmentation.is_suppressed("measured.customers") }} as is_suppressed
 
     from measured
+
+    left join names as from_names
+        on measured.segmentation = from_names.segmentation
+        and measured.from_segment_id = from_names.segment_id
+
+    left join names as to_names
+        on measured.segmentation = to_names.segmentation
+        and measured.to_segment_id = to_names.segment_id
 
 )
 
