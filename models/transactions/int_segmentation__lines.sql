@@ -18,6 +18,7 @@
 {%- set looks_for_duplicates = relation is not none and (input.duplicates == "reject" or is_incremental_input) %}
 {%- set state = segmentation.lines_state() %}
 {%- set source_lines = "new_lines" if state.appends else relation %}
+{%- set decided_lines = "compared" if state.appends else "judged" %}
 {%- set erased = segmentation.erased_customers() %}
 {%- set fingerprint = segmentation.fingerprint(segmentation.line_identity(columns)) %}
 {%- set identity = segmentation.stored_identity(columns) %}
@@ -220,7 +221,7 @@ compared as (
 decided as (
 
     select
-        judged.*,
+        {{ decided_lines }}.*,
         case
             when line_fault is not null then line_fault
             when copy_number > 1 then 'duplicate'
@@ -232,7 +233,7 @@ decided as (
             {%- endif %}
         end as rejection_reason
 
-    from {{ "compared" if state.appends else "judged" }}
+    from {{ decided_lines }}
 
 ),
 
