@@ -123,8 +123,9 @@ judged_alike as (
 
 ),
 
-{# The order is total: lines that are equal in all of these are the same line. A line without its
-   key is like no other. What was loaded first survives, so that a later load changes no stored line. #}
+{# The order is total: lines that are equal in all of these, down to how they were written, are the
+   same line. A line without its key is like no other. What was loaded first survives, so that a later
+   load changes no stored line. #}
 ranked as (
 
     select
@@ -139,6 +140,9 @@ ranked as (
                     {%- endif %}
                     ordered_at, order_id, customer_id, coalesce(product_id, ''),
                     coalesce(quantity, 0), coalesce(unit_price, 0), amount
+                    {%- for name in segmentation.mapped_columns() if columns[name] is not none %},
+                    coalesce(cast(input_{{ name }} as {{ dbt.type_string() }}), '')
+                    {%- endfor %}
             )
         end as copy_number
 
