@@ -4,12 +4,14 @@
         incremental_strategy=segmentation.replace_strategy(),
         unique_key=['customer_id', 'order_id', 'order_date'],
         on_schema_change='append_new_columns',
-        pre_hook="{{ segmentation.empty_if_stale(segmentation.summed_state(ref('int_segmentation__lines'))) }}"
+        pre_hook="{{ segmentation.empty_if_stale() }}"
     )
 }}
 
 {%- set is_replacing = segmentation.is_replacing() %}
 {%- set state = segmentation.summed_state(ref('int_segmentation__lines')) if is_replacing else {"appends": false} %}
+
+{{ segmentation.stale_mark(state) }}
 
 with
 

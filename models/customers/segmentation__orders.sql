@@ -4,12 +4,14 @@
         incremental_strategy=segmentation.replace_strategy(),
         unique_key=['customer_id', 'order_id'],
         on_schema_change='append_new_columns',
-        pre_hook="{{ segmentation.empty_if_stale(segmentation.summed_state(ref('int_segmentation__order_days'))) }}"
+        pre_hook="{{ segmentation.empty_if_stale() }}"
     )
 }}
 
 {%- set is_replacing = segmentation.is_replacing() %}
 {%- set state = segmentation.summed_state(ref('int_segmentation__order_days')) %}
+
+{{ segmentation.stale_mark(state) }}
 
 with
 

@@ -3,7 +3,7 @@
         materialized='incremental' if segmentation.is_input_incremental() else 'table',
         incremental_strategy='append',
         on_schema_change='append_new_columns',
-        pre_hook="{{ segmentation.empty_if_stale(segmentation.lines_state()) }}"
+        pre_hook="{{ segmentation.empty_if_stale() }}"
     )
 }}
 
@@ -24,6 +24,8 @@
 {%- set identity = segmentation.stored_identity(columns) %}
 {%- set clean_identity = ["line_id"] if columns.line_id is not none
     else ["customer_id", "order_id", "ordered_at", "product_id", "quantity", "unit_price", "amount"] %}
+
+{{ segmentation.stale_mark(state) }}
 
 with
 

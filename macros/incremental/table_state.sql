@@ -73,11 +73,30 @@
 {% endmacro %}
 
 
-{# The SQL that empties a stale table before its rows are written anew: a pre-hook, in one transaction with them. #}
-{% macro empty_if_stale(state) %}
-    {% if state.is_stale %}
-        {% do log("segmentation: " ~ this.identifier ~ " is rebuilt: " ~ state.reason, info=true) %}
-        {{- adapter.dispatch("empty_table", "segmentation")(this) -}}
+{#
+    A comment for the model's SQL where the table is stale. The table is emptied by a pre-hook, in one
+    transaction with the insert, and the hook goes by this comment: asked once more, the tables could
+    give another answer than the SQL was written for.
+#}
+{% macro stale_mark(state) %}
+    {%- if state.is_stale -%}
+        {%- do log("segmentation: " ~ this.identifier ~ " is rebuilt: " ~ state.reason, info=true) -%}
+        {{ segmentation._stale_mark() }}: {{ state.reason }}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro _stale_mark() %}{% do return("-- segmentation: the rows that stand are deleted first") %}{% endmacro %}
+
+
+{# The pre-hook: SQL that empties the table that a model calls stale; else none. #}
+{% macro empty_if_stale() %}
+    {% if segmentation.is_building() and is_incremental() %}
+        {% set code = model.get("compiled_code") %}
+        {% if code is none %}
+            {% do exceptions.raise_compiler_error("segmentation: this dbt does not show a model's SQL to its hooks, so it cannot build incrementally") %}
+        {% elif segmentation._stale_mark() in code %}
+            {{- adapter.dispatch("empty_table", "segmentation")(this) -}}
+        {% endif %}
     {% endif %}
 {% endmacro %}
 
