@@ -4,6 +4,8 @@ Lines come in loads; each build reads the loads after those it knows. Whatever w
 twice, interrupted or configured anew, the tables are then compared with those of a full refresh.
 """
 
+from typing import ClassVar
+
 import duckdb
 import pandas as pd
 import pytest
@@ -38,7 +40,7 @@ def on(day: int, lines: pd.DataFrame) -> pd.DataFrame:
 class Shop(Consumer):
     """A project whose lines are loaded bit by bit."""
 
-    times: dict[str, list[tuple]] = {}
+    times: ClassVar[dict[str, list[tuple]]] = {}
 
     def deliver(self, lines: pd.DataFrame) -> None:
         """Adds lines to those that were loaded before."""
