@@ -1,6 +1,7 @@
 {%- set configuration = segmentation.configuration() %}
 {%- do segmentation.raise_faults("the vars are not right", configuration.faults) %}
 {%- do segmentation.raise_faults("the project's configuration would lose the model's history", segmentation.history_faults()) %}
+{%- do segmentation.raise_faults("the project's configuration would make incremental tables wrong", segmentation.incremental_faults()) %}
 {%- set options = configuration.options %}
 {#- What a model depends on: not the day that is looked at, not how tests report. -#}
 {%- set lasting_options = options.items() | rejectattr("0", "in", [
