@@ -33,7 +33,7 @@
             from {{ model }}
             where segmentation = '{{ name }}'
                 and feature is not null
-                and model_version = (select max(model_version) from {{ model }} where segmentation = '{{ name }}')
+                and model_version = {{ segmentation.last_version(model, name) }}
             group by feature
         {% endset %}
         {% for row in run_query(query).rows %}

@@ -2,11 +2,11 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dbt_process
 import duckdb
 import pandas as pd
 import yaml
@@ -69,18 +69,13 @@ def run_dbt(folder: Path, *arguments: str, environment: dict[str, str] | None = 
     target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
-    done = subprocess.run(
-        [str(DBT), "--no-use-colors", *arguments],
-        cwd=folder,
-        env=inherited
-        | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "OMP_NUM_THREADS": "1"}
-        | (environment or {}),
-        capture_output=True,
-        text=True,
-        check=False,
+    done = dbt_process.run(
+        ["--no-use-colors", *arguments],
+        folder,
+        inherited | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | (environment or {}),
     )
     results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
-    return Run(done.returncode, done.stdout + done.stderr, results)
+    return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
 
 
 class Consumer:
