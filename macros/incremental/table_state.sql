@@ -1,8 +1,10 @@
 {#
-    What the judged lines are built on, as {appends, is_stale, after}:
+    What the judged lines are built on, as {appends, is_stale, reason, after, rebuilt_at}:
       appends   whether the table stands and only new lines are added to it
       is_stale  whether it stands and has to be emptied first, since a full build would give other rows
+      reason    why it is stale, in words
       after     where it appends, the second in which its last line was loaded, as text
+      rebuilt_at  where it appends, when the table was last built in full, as text
 
     Nothing is kept beside the table: whatever was interrupted, the table itself says what is in it.
 #}
@@ -19,13 +21,14 @@
         select
             count(*) as row_count,
             max(stored.loaded_at) as last_loaded_at,
+            max(stored.rebuilt_at) as rebuilt_at,
             sum(case when stored.input_hash = in_force.input_hash then 0 else 1 end) as other_row_count
 
         from {{ this }} as stored
 
         cross join (select {{ segmentation.input_hash(columns) }} as input_hash) as in_force
     {% endset %}
-    {% set row_count, last_loaded_at, other_row_count = run_query(query).rows[0] %}
+    {% set row_count, last_loaded_at, rebuilt_at, other_row_count = run_query(query).rows[0] %}
     {% if not row_count %}
         {% do return(segmentation._state("it is empty")) %}
     {% elif other_row_count %}
@@ -35,7 +38,7 @@
     {% elif segmentation._holds_erased_customers() %}
         {% do return(segmentation._state("a customer of it is erased")) %}
     {% endif %}
-    {% do return(segmentation._state(none, last_loaded_at)) %}
+    {% do return(segmentation._state(none, last_loaded_at, rebuilt_at)) %}
 {% endmacro %}
 
 
@@ -112,12 +115,13 @@
 {%- endmacro %}
 
 
-{% macro _state(reason, last_loaded_at=none) %}
+{% macro _state(reason, last_loaded_at=none, rebuilt_at=none) %}
     {% do return({
         "appends": last_loaded_at is not none,
         "is_stale": reason is not none,
         "reason": reason,
         "after": (last_loaded_at | string)[:19],
+        "rebuilt_at": (rebuilt_at | string)[:26],
     }) %}
 {% endmacro %}
 

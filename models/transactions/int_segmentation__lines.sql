@@ -17,6 +17,7 @@
 {#- A load may be repeated, so there a line_id that comes twice is the same line under `keep` too. -#}
 {%- set looks_for_duplicates = relation is not none and (input.duplicates == "reject" or is_incremental_input) %}
 {%- set state = segmentation.lines_state() %}
+{%- set rebuilt_at = state.rebuilt_at if state.appends else run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") %}
 {%- set source_lines = "new_lines" if state.appends else relation %}
 {%- set decided_lines = "compared" if state.appends else "judged" %}
 {%- set erased = segmentation.erased_customers() %}
@@ -46,17 +47,9 @@ erased_customers as (
 
 {# What stands beside each line, so that the next build can tell whether its rows are still right. #}
 build as (
-    {% if state.appends %}
-    select
-        max(stored.input_hash) as input_hash,
-        max(stored.rebuilt_at) as rebuilt_at
-
-    from {{ this }} as stored
-    {%- else %}
     select
         {{ segmentation.input_hash(columns) }} as input_hash,
-        cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as {{ dbt.type_timestamp() }}) as rebuilt_at
-    {%- endif %}
+        cast('{{ rebuilt_at }}' as {{ dbt.type_timestamp() }}) as rebuilt_at
 
 ),
 {%- endif %}
