@@ -809,7 +809,7 @@ def test_dbscan_finds_moons_and_their_noise():
     assert number_of(output, "center", cluster=-1, feature="0") == 0
     assert number_of(output, "median", cluster=-1, feature="1") == 7
     noise = output[output["cluster"] == -1]
-    assert set(noise["parameter"]) == {"size", "center", "median"}
+    assert set(noise["parameter"]) == {"size", "center", "median", "scored_share"}
 
     search = search_of(output)
     clustered = points[:-2]
