@@ -46,29 +46,33 @@
     The same for a table that is summed up from another one: it follows that table's rebuilds.
 
     source   the relation it is summed up from, with rebuilt_at
+    basis    text of what else its rows hang on, which stands in its column basis; none for nothing else
 #}
-{% macro summed_state(source) %}
+{% macro summed_state(source, basis=none) %}
     {% if not segmentation.is_building() or segmentation.is_unit_test() or not is_incremental() %}
         {% do return(segmentation._state(none)) %}
     {% endif %}
-    {% if segmentation._lacks(["loaded_at", "rebuilt_at"]) %}
+    {% if segmentation._lacks(["loaded_at", "rebuilt_at"] + (["basis"] if basis is not none else [])) %}
         {% do return(segmentation._state("it was built without incremental")) %}
     {% endif %}
     {% set query %}
         select
             count(*) as row_count,
             max(stored.loaded_at) as last_loaded_at,
-            sum(case when stored.rebuilt_at = source.rebuilt_at then 0 else 1 end) as other_row_count
+            sum(case when stored.rebuilt_at = source.rebuilt_at then 0 else 1 end) as other_row_count,
+            sum(case when {{ "true" if basis is none else "stored.basis = " ~ segmentation.text_literal(basis) }} then 0 else 1 end) as other_basis_count
 
         from {{ this }} as stored
 
         cross join (select max(rebuilt_at) as rebuilt_at from {{ source }}) as source
     {% endset %}
-    {% set row_count, last_loaded_at, other_row_count = run_query(query).rows[0] %}
+    {% set row_count, last_loaded_at, other_row_count, other_basis_count = run_query(query).rows[0] %}
     {% if not row_count %}
         {% do return(segmentation._state("it is empty")) %}
     {% elif other_row_count %}
         {% do return(segmentation._state("what it is summed up from was rebuilt")) %}
+    {% elif other_basis_count %}
+        {% do return(segmentation._state("it stands on another basis than " ~ basis)) %}
     {% elif last_loaded_at is none %}
         {% do return(segmentation._state("no loaded_at of its lines can be read")) %}
     {% endif %}

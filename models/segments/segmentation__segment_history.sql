@@ -1,9 +1,52 @@
+{{
+    config(
+        materialized='incremental' if segmentation.is_replacing() else 'table',
+        incremental_strategy=segmentation.replace_strategy(),
+        unique_key=['segmentation', 'customer_id', 'as_of_date'],
+        on_schema_change='append_new_columns',
+        pre_hook="{{ segmentation.empty_if_stale() }}"
+    )
+}}
+
 {%- set definitions = segmentation.history_definitions() %}
 {%- set rfm_history = ref("segmentation__rfm_history") %}
 {%- set columns = segmentation.customer_columns(definitions, instead=rfm_history) %}
 {%- set model = ref("int_segmentation__current_model") %}
+{%- set shapes, versions = {}, [] %}
+{%- for name, definition in definitions.items() %}
+    {%- do shapes.update({name: segmentation.model_shape(name, definition, model)}) %}
+    {%- do versions.append(name ~ " " ~ shapes[name].model_version) %}
+{%- endfor %}
+{%- set is_replacing = segmentation.is_replacing() %}
+{%- set basis = segmentation.scored_basis(rfm_history, definitions, versions) if is_replacing else none %}
+{%- set state = segmentation.summed_state(rfm_history, basis) if is_replacing else {"appends": false} %}
+
+{{ segmentation.stale_mark(state) }}
 
 with
+
+rfm_history as (
+
+    select * from {{ rfm_history }}
+    {%- if state.appends %}
+
+    where {{ segmentation.is_loaded_after("loaded_at", state) }}
+    {%- endif %}
+
+),
+
+{%- if is_replacing %}
+
+build as (
+
+    select
+        max(loaded_at) as loaded_at,
+        max(rebuilt_at) as rebuilt_at
+
+    from rfm_history
+
+),
+{%- endif %}
 
 segments as (
 
@@ -16,9 +59,9 @@ segments as (
 {{ name }}_scores as (
 
     {{ segmentation.score_customers(
-        segmentation.customers(definition, columns[name], rfm_history, carried=["as_of_date"]),
+        segmentation.customers(definition, columns[name], "rfm_history", carried=["as_of_date"]),
         "(select * from " ~ model ~ " where segmentation = '" ~ name ~ "') as model",
-        segmentation.model_shape(name, definition, model),
+        shapes[name],
         carried=["as_of_date", "value"]
     ) }}
 
@@ -74,8 +117,19 @@ final as (
         cast(scores.value as {{ dbt.type_numeric() }}) as value,
         scores.distance,
         scores.margin
+        {%- if is_replacing %},
+
+        ---------- what it is built on
+        build.loaded_at,
+        build.rebuilt_at,
+        {{ segmentation.text_literal(basis) }} as basis
+        {%- endif %}
 
     from scores
+    {%- if is_replacing %}
+
+    cross join build
+    {%- endif %}
 
     left join segments
         on scores.segmentation = segments.segmentation
