@@ -3,9 +3,9 @@
     python benchmarks/daily.py --lines 10000000
 
 Builds the consumer project in benchmarks/project with `incremental` set, adds the lines of one more
-day and runs it again: new orders of known customers, 5 % of them long past, and beside them as many
-lines of older loads once more (a twentieth of the new ones). Prints the seconds of each model in both runs and their ratio. One
-dbt node runs at a time, so that the seconds of the models add up.
+day and runs it again. The new lines are orders of known customers, 5 % of them long past, and a
+twentieth as many are lines of older loads once more. Prints the seconds of each model in both runs
+and their ratio. One dbt node runs at a time, so that the seconds of the models add up.
 """
 
 import argparse

@@ -100,7 +100,9 @@
     {% if segmentation.is_building() and is_incremental() %}
         {% set code = model.get("compiled_code") %}
         {% if code is none %}
-            {% do exceptions.raise_compiler_error("segmentation: this dbt does not show a model's SQL to its hooks, so it cannot build incrementally") %}
+            {% do exceptions.raise_compiler_error(
+                "segmentation: this dbt does not show a model's SQL to its hooks, so it cannot build incrementally"
+            ) %}
         {% elif segmentation._stale_mark() in code %}
             {{- adapter.dispatch("empty_table", "segmentation")(this) -}}
         {% endif %}

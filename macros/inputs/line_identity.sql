@@ -9,11 +9,12 @@
 {% macro line_identity(columns) %}
     {% set expressions = [] %}
     {% set names = ["line_id"] if columns.line_id is not none else segmentation.mapped_columns() %}
+    {% set read_kinds = ["text", "other"] + (["decimal", "double"] if "loaded_at" in columns else []) %}
     {% for name in names if columns[name] is not none %}
         {% set column = columns[name] %}
         {% if name == "ordered_at" %}
             {% do expressions.append(segmentation.read_timestamp(column)) %}
-        {% elif column.kind not in (["text", "other", "decimal", "double"] if "loaded_at" in columns else ["text", "other"]) %}
+        {% elif column.kind not in read_kinds %}
             {% do expressions.append(column.sql) %}
         {% elif name in ("quantity", "unit_price", "amount") %}
             {% do expressions.append(segmentation.read_number(column)) %}

@@ -191,8 +191,8 @@ stored_twins as (
         on
         {%- for name in identity %}
             {%- set new_value = segmentation.identity_value("judged", name) %}
-            {{ segmentation.identity_value("stored", name) }} = {{ segmentation.pseudonym(new_value) if name == "customer_id" else new_value }}
-            {{- "" if loop.last else " and" }}
+            {%- set stored_form = segmentation.pseudonym(new_value) if name == "customer_id" else new_value %}
+            {{ segmentation.identity_value("stored", name) }} = {{ stored_form }}{{ "" if loop.last else " and" }}
         {%- endfor %}
 
     where judged.line_fault is null
