@@ -107,15 +107,18 @@ def run_textbook(lines_path, arguments, environment):
     return measurement
 
 
-def run_dbt_command(verb, folder, environment):
-    """Run one command of dbt on the consumer project; logs and artifacts go to `folder`."""
+def run_dbt_command(verb, folder, environment, *more):
+    """Run one command of dbt on the consumer project; logs and artifacts go to `folder`.
+
+    `more` are further options of the command line.
+    """
     command = Path(sys.executable).parent / "dbt"
     if not command.exists():
         sys.exit(f"No dbt beside {sys.executable}: use the Python of the project's environment.")
     options = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--log-path", folder]
     if verb != "deps":
         options += ["--target-path", folder]
-    command_line = [command, "--no-use-colors", verb, *options]
+    command_line = [command, "--no-use-colors", verb, *options, *more]
     return measure(command_line, folder / f"{verb}.log", environment)
 
 

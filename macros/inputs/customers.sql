@@ -8,8 +8,9 @@
     columns     its columns by `customer_columns`
     relation    the customer table; ids of the package's own tables are taken as they are
     is_fit      only the customers who may be in the fit
+    carried     further columns of the relation, behind the features
 #}
-{% macro customers(definition, columns, relation, is_fit=false) %}
+{% macro customers(definition, columns, relation, is_fit=false, carried=[]) %}
     {#- Ids in the package's own tables are clean, hashed, and of nobody who asked to be forgotten. -#}
     {%- set is_own = segmentation.is_own_model(definition.customers) or segmentation.is_own_relation(relation) %}
     {%- set clean_id = segmentation.clean_id(columns.customer_id) %}
@@ -28,6 +29,9 @@
                 then cast({{ sql }} as {{ segmentation.type_double() }})
         end as feature_{{ loop.index }}
         {%- endif %}
+        {%- endfor %}
+        {%- for column in carried %},
+        {{ column }}
         {%- endfor %}
 
     {% if relation is none -%}

@@ -2,7 +2,7 @@
     Lines of the input mapped, typed and judged, as SQL: the columns of
     `segmentation__transactions`, line_id, what was given (input_<column>) and line_fault, the
     first reason to reject the line for what it says itself; null for none. Whether it is a
-    duplicate is not known here.
+    duplicate is not known here. With `incremental`, loaded_at too.
 
     source       where the lines are, with the input's own columns
     columns      what `transaction_columns` gives
@@ -56,6 +56,9 @@
 
             ---------- timestamps
             {{ segmentation.read_timestamp(columns.ordered_at) }} as ordered_at,
+            {%- if "loaded_at" in columns %}
+            {{ segmentation.read_timestamp(columns.loaded_at) }} as loaded_at,
+            {%- endif %}
 
             ---------- numbers
             {{ segmentation.read_number(columns.quantity) }} as quantity,

@@ -21,7 +21,7 @@
         from {{ model }}
         where segmentation = {{ segmentation.text_literal(name) }}
             and model_version = {% if version is none -%}
-                (select max(model_version) from {{ model }} where segmentation = {{ segmentation.text_literal(name) }})
+                {{ segmentation.last_version(model, name) }}
             {%- else -%}
                 {{ version | int }}
             {%- endif %}

@@ -13,6 +13,9 @@
     {% set existing = segmentation.relation_columns(relation) %}
     {% set column = segmentation.find_column("customer_id", existing) %}
     {% set faults = [] %}
+    {% if relation.is_cte and segmentation.is_input_incremental() and not segmentation.is_unit_test() %}
+        {% do faults.append(path ~ relation ~ " is ephemeral, so nobody can ask whether a stored line is of an erased customer; allowed with incremental: a table or a view") %}
+    {% endif %}
     {# Of an ephemeral model, and of a fixture, dbt knows no columns. #}
     {% if not existing and not relation.is_cte and not segmentation.is_unit_test() %}
         {% do faults.append(path ~ relation ~ " does not exist") %}

@@ -11,9 +11,11 @@
     has, or on features of another kind.
 
     name, definition   a segmentation of `configuration`
-    model              relation with the columns of `segmentation__model`; its last version counts
+    model              relation with the columns of `segmentation__model`
+    model_version      the version that counts, with the features that it has, none where it is not
+                       there; by default the last, which must have the definition's
 #}
-{% macro model_shape(name, definition, model) %}
+{% macro model_shape(name, definition, model, model_version=none) %}
     {% set found = {} %}
     {# In a unit test the model is a fixture, without a database. #}
     {% if segmentation.is_querying() and model.database is not none
@@ -33,7 +35,7 @@
             from {{ model }}
             where segmentation = '{{ name }}'
                 and feature is not null
-                and model_version = (select max(model_version) from {{ model }} where segmentation = '{{ name }}')
+                and model_version = {{ model_version or segmentation.last_version(model, name) }}
             group by feature
         {% endset %}
         {% for row in run_query(query).rows %}
@@ -41,7 +43,7 @@
         {% endfor %}
     {% endif %}
     {% if not found %}
-        {% do return(segmentation._shape_of_definition(definition)) %}
+        {% do return(segmentation._shape_of_definition(definition) if model_version is none else none) %}
     {% endif %}
 
     {% set fitted_features = {} %}
@@ -49,7 +51,7 @@
         {% do fitted_features.update({feature: {"kind": "category" if row[1] == 1 else "number"}}) %}
     {% endfor %}
     {% set fitted, asked = segmentation.feature_labels(fitted_features), segmentation.feature_labels(definition.features) %}
-    {% if fitted != asked %}
+    {% if fitted != asked and model_version is none %}
         {% do segmentation.raise_faults("the model in force does not fit the vars", [
             "segmentation_definitions." ~ name ~ ": it was fitted on " ~ (fitted | join(", ")) ~ ", not on "
             ~ (asked | join(", ")) ~ ". Fit again with dbt build --select +segmentation__model+"
@@ -59,7 +61,7 @@
     {% endif %}
 
     {% set features = [] %}
-    {% for feature in definition.features %}
+    {% for feature in (definition.features if fitted == asked else fitted_features | sort(case_sensitive=true)) %}
         {% set row = found[feature] %}
         {% do features.append({
             "number": loop.index, "name": feature, "kind": fitted_features[feature].kind, "levels": row[2] | int,

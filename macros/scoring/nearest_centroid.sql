@@ -3,9 +3,10 @@
     `model` and `scaled` on. All centroids lie in one row beside each customer, so a customer costs
     one pass over as many expressions and no aggregation.
 
-    shape   of the model, by `model_shape`
+    shape     of the model, by `model_shape`
+    carried   further columns of `scaled`, see `score_customers`
 #}
-{% macro nearest_centroid(shape) %}
+{% macro nearest_centroid(shape, carried=[]) %}
 {%- set coordinates = segmentation.coordinates(shape) %}
 {%- set positions = range(1, shape.segments + 1) %}
 
@@ -44,7 +45,7 @@
 
         select
             scaled.customer_id,
-            {%- for column in segmentation.preparation_columns() %}
+            {%- for column in carried + segmentation.preparation_columns() %}
             scaled.{{ column }},
             {%- endfor %}
             {%- for position in positions %}
@@ -123,7 +124,7 @@
             when runner_up_distance > 0 then (sqrt(runner_up_distance) - sqrt(nearest_distance)) / sqrt(runner_up_distance)
             else 0
         end as margin,
-        {{ segmentation.preparation_columns() | join(",\n        ") }}
+        {{ (carried + segmentation.preparation_columns()) | join(",\n        ") }}
 
     from compared
 {%- endmacro %}

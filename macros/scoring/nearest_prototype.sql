@@ -8,12 +8,14 @@
     The distance is that to the deciding prototype, of noise to the nearest; the runner-up is the
     segment of the nearest prototype of another segment, in reach or not.
 
-    shape   of the model, by `model_shape`
+    shape     of the model, by `model_shape`
+    carried   further columns of `scaled`, see `score_customers`
 #}
-{% macro nearest_prototype(shape) %}
+{% macro nearest_prototype(shape, carried=[]) %}
 {%- set coordinates = segmentation.coordinates(shape) %}
 {%- set axes = range(1, shape.axes + 1) %}
-{%- set preparation = segmentation.preparation_columns() | join(",\n            ") %}
+{%- set preparation = (carried + segmentation.preparation_columns()) | join(",\n            ") %}
+{%- set row_key = (["customer_id"] + carried) | join(", ") %}
 
     prototypes as (
 
@@ -47,7 +49,7 @@
 
         select
             scaled.customer_id,
-            {%- for column in segmentation.preparation_columns() %}
+            {%- for column in carried + segmentation.preparation_columns() %}
             scaled.{{ column }},
             {%- endfor %}
             prototypes.segment_id,
@@ -95,11 +97,11 @@
         select
             by_segment.*,
             row_number() over (
-                partition by customer_id
+                partition by {{ row_key }}
                 order by squared_distance, segment_id
             ) as nearness,
             row_number() over (
-                partition by customer_id
+                partition by {{ row_key }}
                 order by case when reached_distance is null then 1 else 0 end, reached_distance, segment_id
             ) as claim
 
@@ -148,7 +150,7 @@
             when runner_up_distance > own_distance then (sqrt(runner_up_distance) - sqrt(own_distance)) / sqrt(runner_up_distance)
             else 0
         end as margin,
-        {{ segmentation.preparation_columns() | join(",\n        ") }}
+        {{ (carried + segmentation.preparation_columns()) | join(",\n        ") }}
 
     from compared
 {%- endmacro %}

@@ -9,8 +9,9 @@
 
     customers   SQL of (customer_id, feature_1, ..., feature_n)
     shape       of the model, by `model_shape`
+    carried     further columns of the customers, see `score_customers`
 #}
-{% macro scaled_customers(customers, shape) %}
+{% macro scaled_customers(customers, shape, carried=[]) %}
 {%- set numbers = shape.features | selectattr("kind", "equalto", "number") | list %}
 {%- set categories = shape.features | selectattr("kind", "equalto", "category") | list %}
 {%- set clipped = numbers | selectattr("is_clipped") | list %}
@@ -52,6 +53,9 @@
 
         select
             customers.customer_id,
+            {%- for column in carried %}
+            customers.{{ column }},
+            {%- endfor %}
             {%- for feature in shape.features %}
             coalesce(customers.feature_{{ loop.index }}, scaling.fill_value_{{ loop.index }}) as imputed_{{ loop.index }},
             {%- endfor %}
@@ -121,7 +125,7 @@
 
         select
             customer_id,
-            {{ segmentation.preparation_columns() | join(",\n            ") }}
+            {{ (carried + segmentation.preparation_columns()) | join(",\n            ") }}
             {%- for feature in numbers %},
             least(greatest((
                 {{ segmentation.transformed("clamped_" ~ feature.number, "transform_" ~ feature.number, "lambda_" ~ feature.number) }} - mean_{{ feature.number }}

@@ -34,7 +34,7 @@
 
         where segmentation = '{{ name }}'
             and model_version = {% if shape.model_version is none -%}
-                (select max(model_version) from {{ models }} where segmentation = '{{ name }}')
+                {{ segmentation.last_version(models, name) }}
             {%- else -%}
                 {{ shape.model_version }}
             {%- endif %}

@@ -7,8 +7,10 @@
     customers   SQL of (customer_id, feature_1, ..., feature_n) by the macro `customers`
     model       SQL or relation with the rows of one version of `segmentation__model`
     shape       of that version, by `model_shape`
+    carried     further columns of the customers that come out as they are; with them a customer may
+                have several rows, if no two are equal in all of these
 #}
-{% macro score_customers(customers, model, shape) %}
+{% macro score_customers(customers, model, shape, carried=[]) %}
     with
 
     model as (
@@ -17,12 +19,12 @@
 
     ),
 
-    {{- segmentation.scaled_customers(customers, shape) }},
+    {{- segmentation.scaled_customers(customers, shape, carried) }},
 
     {%- if shape.rule == "centroid" %}
-    {{- segmentation.nearest_centroid(shape) }}
+    {{- segmentation.nearest_centroid(shape, carried) }}
     {%- else %}
-    {{- segmentation.nearest_prototype(shape) }}
+    {{- segmentation.nearest_prototype(shape, carried) }}
     {%- endif %}
 {% endmacro %}
 

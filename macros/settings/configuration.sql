@@ -3,7 +3,8 @@
     defaults key by key and validates them.
 
     Gives a dict:
-      input        every key of `segmentation_input`, dates as text, latest_date resolved
+      input        every key of `segmentation_input`, dates as text, latest_date resolved, and
+                   is_latest_date_default
       definitions  name -> every key of a definition; features as {name: every key of a feature},
                    algorithm_options with all defaults, k as {min, max, fixed} (nulls where the
                    algorithm finds it), names as {by, order_by, low_to_high}
@@ -98,6 +99,7 @@
     {% if input.earliest_date is none %}
         {% do input.update({"earliest_date": defaults.earliest_date}) %}
     {% endif %}
+    {% do input.update({"is_latest_date_default": input.latest_date is none}) %}
     {% if input.latest_date is none %}
         {% do input.update({"latest_date": segmentation._date_plus_days(run_started_at.strftime("%Y-%m-%d"), 1)}) %}
     {% endif %}

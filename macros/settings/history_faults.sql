@@ -1,7 +1,7 @@
 {#
     Faults of configuration that reaches the package from the top of the user's dbt_project.yml,
-    where it beats the package's own: a model table that is rebuilt would lose all its versions,
-    and a Python model cannot be a view.
+    where it beats the package's own: a table that is only appended to would lose all its history if
+    it were rebuilt, and a Python model cannot be a view.
 #}
 {% macro history_faults() %}
     {% set faults = [] %}
@@ -11,6 +11,10 @@
         {% set wanted = [
             ("segmentation__model", "materialized", "incremental"),
             ("segmentation__model", "full_refresh", false),
+            ("segmentation__segment_events", "materialized", "incremental"),
+            ("segmentation__segment_events", "full_refresh", false),
+            ("int_segmentation__scored_versions", "materialized", "incremental"),
+            ("int_segmentation__scored_versions", "full_refresh", false),
             ("int_segmentation__fit_python", "materialized", "table"),
         ] %}
         {% for name, key, value in wanted %}

@@ -1,3 +1,18 @@
+{{
+    config(
+        materialized='incremental' if segmentation.is_replacing() else 'table',
+        incremental_strategy=segmentation.replace_strategy(),
+        unique_key=['customer_id', 'order_id'],
+        on_schema_change='append_new_columns',
+        pre_hook="{{ segmentation.empty_if_stale() }}"
+    )
+}}
+
+{%- set is_replacing = segmentation.is_replacing() %}
+{%- set state = segmentation.summed_state(ref('int_segmentation__order_days')) %}
+
+{{ segmentation.stale_mark(state) }}
+
 with
 
 order_days as (
@@ -5,6 +20,33 @@ order_days as (
     select * from {{ ref('int_segmentation__order_days') }}
 
 ),
+
+{%- if state.appends %}
+
+touched_orders as (
+
+    select distinct
+        customer_id,
+        order_id
+
+    from order_days
+
+    where {{ segmentation.is_loaded_after("loaded_at", state) }}
+
+),
+
+touched_order_days as (
+
+    select order_days.*
+
+    from order_days
+
+    inner join touched_orders
+        on order_days.customer_id = touched_orders.customer_id
+        and order_days.order_id = touched_orders.order_id
+
+),
+{%- endif %}
 
 final as (
 
@@ -15,6 +57,10 @@ final as (
 
         ---------- timestamps
         min(ordered_at) as ordered_at,
+        {%- if is_replacing %}
+        max(loaded_at) as loaded_at,
+        max(rebuilt_at) as rebuilt_at,
+        {%- endif %}
 
         ---------- numbers
         cast(sum(amount) as {{ dbt.type_numeric() }}) as amount,
@@ -24,7 +70,7 @@ final as (
         ---------- booleans
         sum(purchase_line_count) > 0 as is_purchase
 
-    from order_days
+    from {{ "touched_order_days" if state.appends else "order_days" }}
 
     group by
         customer_id,

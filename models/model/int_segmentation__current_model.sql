@@ -16,13 +16,7 @@ settings as (
 
 current_versions as (
 
-    select
-        segmentation,
-        max(model_version) as model_version
-
-    from history
-
-    group by segmentation
+    {{ segmentation.last_versions("history") }}
 
 ),
 

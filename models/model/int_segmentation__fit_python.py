@@ -661,6 +661,31 @@ def fit_features(
     return fitted, pd.DataFrame(np.column_stack(filled)), np.column_stack(scaled)
 
 
+def scale_features(wide: pd.DataFrame, fitted: dict[str, FittedFeature]) -> np.ndarray:
+    """Gives customers, in the fit or not, as points of scaled space, as SQL prepares them.
+
+    A value outside the transform's domain is taken as the smallest inside; a level that the fit has
+    not seen has no coordinate.
+    """
+    columns = []
+    for name, feature in fitted.items():
+        values = wide[name].to_numpy()
+        filled = np.where(pd.isna(values), feature.fill_value, values)
+        if feature.levels is not None:
+            columns += [(filled == level) * feature.weight for level in feature.levels]
+            continue
+        clipped = filled.astype("float64")
+        if feature.clip is not None:
+            clipped = np.clip(clipped, *feature.clip)
+        allowed = in_domain(clipped, feature.transform)
+        clamped = np.where(allowed, clipped, feature.minimum)
+        with np.errstate(over="ignore"):
+            transformed = apply_transform(clamped, feature.transform, feature.power)
+            scaled = (transformed - feature.mean) / feature.scale * feature.weight
+        columns.append(np.clip(scaled, -LARGEST_COORDINATE, LARGEST_COORDINATE))
+    return np.column_stack(columns)
+
+
 def coordinate_keys(fitted: dict[str, FittedFeature]) -> list[dict[str, Any]]:
     """Gives the feature of each coordinate of a point, and the level where it is a category."""
     keys = []
@@ -1252,7 +1277,8 @@ def fit_segmentation(sample: pd.DataFrame, request: Request) -> list[dict[str, A
     if wide.empty:
         return []
     fences = fit_fences(wide, request)
-    inside = wide[is_inside(wide, fences)]
+    is_fitted = is_inside(wide, fences)
+    inside, outliers = wide[is_fitted], wide[~is_fitted]
     if inside.empty:
         raise ValueError(
             f"segmentation '{request.segmentation}': every customer of its fit sample has a value "
@@ -1263,12 +1289,15 @@ def fit_segmentation(sample: pd.DataFrame, request: Request) -> list[dict[str, A
     find = find_segments if request.k_max is None else search_segments
     fit = find(points, order_by_hash(inside.index), request)
     coordinates = coordinate_keys(fitted)
-    scored = assign(points, scoring_prototypes(fit.partition))
+    everybody = np.concatenate([points, scale_features(outliers, fitted)])
+    scored_sample = assign(everybody, scoring_prototypes(fit.partition))
+    scored = scored_sample[: len(points)]
     return (
         feature_rows(fitted, fences)
         + search_rows(fit.qualities, fit.choice)
         + cluster_rows(fit, scored, own_units, points, coordinates)
         + noise_rows(fit.partition, own_units, coordinates)
+        + share_rows(scored_sample, fit.partition)
         + prototype_rows(fit.partition, coordinates)
         + dendrogram_rows(fit.partition)
         + rule_rows(scored, own_units, coordinates, fitted, request)
@@ -1463,6 +1492,20 @@ def noise_rows(
     members = own_units[partition.labels == NOISE]
     size = parameter_row("size", float(len(members)), cluster=NOISE)
     return [size, *center_rows(members, coordinates, NOISE)]
+
+
+def share_rows(scored: np.ndarray, partition: Partition) -> list[dict[str, Any]]:
+    """Gives the share of the whole sample, outliers too, whom scoring places in each cluster.
+
+    Takes the cluster of each by the scoring rule. Noise has a share where scoring knows noise.
+    """
+    clusters = list(range(len(partition.centroids)))
+    if partition.prototypes is not None and partition.prototypes.radius is not None:
+        clusters.append(NOISE)
+    return [
+        parameter_row("scored_share", float((scored == cluster).mean()), cluster=cluster)
+        for cluster in clusters
+    ]
 
 
 def prototype_rows(partition: Partition, coordinates: list[dict[str, Any]]) -> list[dict[str, Any]]:

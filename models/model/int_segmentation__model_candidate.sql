@@ -1,4 +1,5 @@
 {%- set frozen_models = segmentation.frozen_models() %}
+{%- set matched_segments = segmentation.matched_segments(ref('int_segmentation__segment_moves')) %}
 
 with
 
@@ -11,6 +12,12 @@ parameters as (
 settings as (
 
     select * from {{ ref('segmentation__settings') }}
+
+),
+
+last_version as (
+
+    select * from {{ ref('int_segmentation__last_version') }}
 
 ),
 
@@ -59,17 +66,74 @@ clusters as (
 
 ),
 
-segments as (
+ordered_clusters as (
 
     select
         clusters.*,
         cast(row_number() over (
             partition by segmentation
             order by order_value, size desc, cluster
-        ) as integer) as segment_id,
+        ) as integer) as position,
         count(*) over (partition by segmentation) as segment_count
 
     from clusters
+
+),
+
+---------- ids that last: a cluster keeps the id of the segment that it continues, others get new ones
+
+matches as (
+
+    {%- for name, cluster, segment_id, distance in matched_segments or [(none, none, none, none)] %}
+    select
+        {{ segmentation.text_literal(name) }} as segmentation,
+        {{ segmentation.number_literal(cluster, dbt.type_bigint()) }} as cluster,
+        {{ segmentation.number_literal(segment_id, "integer") }} as segment_id,
+        {{ segmentation.number_literal(distance, segmentation.type_double()) }} as distance
+    {{ "" if loop.last else "union all" }}
+    {%- endfor %}
+
+),
+
+largest_ids as (
+
+    select
+        segmentation,
+        value as largest_id
+
+    from last_version
+
+    where parameter = 'largest_segment_id'
+
+),
+
+segments as (
+
+    select
+        ordered_clusters.*,
+        matches.distance as distance_moved,
+        coalesce(
+            matches.segment_id,
+            cast(
+                coalesce(largest_ids.largest_id, 0)
+                + row_number() over (
+                    partition by
+                        ordered_clusters.segmentation,
+                        case when matches.segment_id is null then 1 else 0 end
+                    order by ordered_clusters.position
+                )
+                as integer
+            )
+        ) as segment_id
+
+    from ordered_clusters
+
+    left join matches
+        on ordered_clusters.segmentation = matches.segmentation
+        and ordered_clusters.cluster = matches.cluster
+
+    left join largest_ids
+        on ordered_clusters.segmentation = largest_ids.segmentation
 
 ),
 
@@ -179,7 +243,7 @@ given_names as (
         segments.cluster,
         names.base_name,
         {{ dbt.concat([
-            "'number '", "cast(segments.segment_id as " ~ dbt.type_string() ~ ")",
+            "'number '", "cast(segments.position as " ~ dbt.type_string() ~ ")",
             "' of '", "cast(segments.segment_count as " ~ dbt.type_string() ~ ")",
             "' by '", "segments.order_by_feature", "', mean '", segmentation.decimal_text("segments.order_value", 2),
         ]) }} as evidence
@@ -196,13 +260,13 @@ given_names as (
         {%- for name, position, label in given or [(none, none, none)] %}
         select
             {{ segmentation.text_literal(name) }} as segmentation,
-            {{ segmentation.number_literal(position, "integer") }} as segment_id,
+            {{ segmentation.number_literal(position, "integer") }} as position,
             {{ segmentation.text_literal(label) }} as base_name
         {{ "" if loop.last else "union all" }}
         {%- endfor %}
     ) as names
         on segments.segmentation = names.segmentation
-        and segments.segment_id = names.segment_id
+        and segments.position = names.position
 
 ),
 
@@ -313,7 +377,7 @@ name_places as (
         names.evidence,
         cast(row_number() over (
             partition by segments.segmentation, names.base_name
-            order by segments.segment_id desc
+            order by segments.position desc
         ) as integer) as place
 
     from segments
@@ -413,6 +477,14 @@ frozen_cuts as (
 
 ),
 
+---------- what the sample looked like, to measure drift from it
+
+sample_bins as (
+
+    {{ segmentation.sample_bins(ref('int_segmentation__fit_sample'), "parameters") }}
+
+),
+
 final as (
 
     select * from fitted
@@ -429,6 +501,12 @@ final as (
 
     union all
 
+    select segmentation, 'distance_moved', null, segment_id, null, null, null, null, distance_moved, null
+    from segments
+    where distance_moved is not null
+
+    union all
+
     select segmentation, 'segment_name', null, 0, null, null, null, null, null, 'noise'
     from noise
 
@@ -441,6 +519,17 @@ final as (
 
     select segmentation, parameter, null, null, null, feature, null, null, value, null
     from frozen_cuts
+
+    union all
+
+    select segmentation, 'bin_share', null, null, null, feature, bin_id, null, share, null
+    from sample_bins
+
+    union all
+
+    select segmentation, 'bin_upper', null, null, null, feature, bin_id, null, bin_upper, null
+    from sample_bins
+    where bin_upper is not null
 
     union all
 
@@ -462,7 +551,7 @@ final as (
 
     from {{ relation }}
 
-    where parameter not in ('fitted_at', 'as_of_date')
+    where parameter not in {{ segmentation.version_remarks(['distance_moved']) }}
     {%- endfor %}
 
 )

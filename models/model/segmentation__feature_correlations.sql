@@ -8,7 +8,7 @@ settings as (
 
 sample as (
 
-    select * from {{ ref('int_segmentation__fit_sample') }}
+    select * from {{ ref('int_segmentation__customer_sample') }}
 
 ),
 

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_segmentation__fit_sample') }}
+-- depends_on: {{ ref('int_segmentation__customer_sample') }}
 
 {%- set definitions = segmentation.configuration()["definitions"] %}
 {%- set columns = segmentation.customer_columns(definitions) %}

@@ -9,8 +9,8 @@
 
 {%- do segmentation.raise_faults("the project's configuration would lose the model's history", segmentation.history_faults()) %}
 
-{#- Rows that say when a version was made, or put its numbers in words: they make no new version. -#}
-{%- set remarks = "('fitted_at', 'as_of_date', 'reason', 'naming_evidence')" %}
+{#- What says how a version came about, or puts its numbers in words, makes no new version. -#}
+{%- set unlike = segmentation.version_remarks(["reason", "naming_evidence", "distance_moved"]) %}
 {%- set key = segmentation.model_columns().keys() | reject("in", ["value", "text_value"]) | list %}
 
 with
@@ -21,9 +21,22 @@ candidate as (
 
 ),
 
+fits_due as (
+
+    select * from {{ ref('int_segmentation__fits_due') }}
+
+),
+
 {%- if is_incremental() %}
 
 last_versions as (
+
+    {{ segmentation.last_versions(this) }}
+
+),
+
+{# A number is not given twice, not even one of a version that was written in part. #}
+largest_versions as (
 
     select
         segmentation,
@@ -71,7 +84,7 @@ compared as (
 
     from stacked
 
-    where parameter not in {{ remarks }}
+    where parameter not in {{ unlike }}
 
     group by {{ key | join(", ") }}
 
@@ -97,7 +110,7 @@ due as (
 
     select
         fitted.segmentation,
-        {{ "coalesce(last_versions.model_version, 0) + 1" if is_incremental() else "1" }} as model_version
+        {{ "coalesce(largest_versions.model_version, 0) + 1" if is_incremental() else "1" }} as model_version
 
     from (select distinct segmentation from candidate) as fitted
 
@@ -106,12 +119,13 @@ due as (
     inner join changed
         on fitted.segmentation = changed.segmentation
 
-    left join last_versions
-        on fitted.segmentation = last_versions.segmentation
+    left join largest_versions
+        on fitted.segmentation = largest_versions.segmentation
     {%- endif %}
 
 ),
 
+{# Beside what was learned: when, why and by what, and how many rows make the version whole. #}
 parameters as (
 
     select
@@ -131,21 +145,43 @@ parameters as (
     select segmentation, 'as_of_date', null, null, null, null, null, null, null, cast({{ segmentation.as_of_date() }} as {{ dbt.type_string() }})
     from due
 
+    union all
+
+    select segmentation, 'fit_reason', null, null, null, null, null, null, null, reason
+    from fits_due
+
+    union all
+
+    select segmentation, 'dbt_version', null, null, null, null, null, null, null, '{{ dbt_version }}'
+    from due
+
+),
+
+counted as (
+
+    select * from parameters
+
+    union all
+
+    select segmentation, 'parameter_count', null, null, null, null, null, null, count(*) + 1, null
+    from parameters
+    group by segmentation
+
 ),
 
 final as (
 
     select
-        cast(parameters.segmentation as {{ dbt.type_string() }}) as segmentation,
+        cast(counted.segmentation as {{ dbt.type_string() }}) as segmentation,
         cast(due.model_version as integer) as model_version
         {%- for column, type in segmentation.model_columns().items() if column != "segmentation" %},
-        cast(parameters.{{ column }} as {{ type }}) as {{ column }}
+        cast(counted.{{ column }} as {{ type }}) as {{ column }}
         {%- endfor %}
 
-    from parameters
+    from counted
 
     inner join due
-        on parameters.segmentation = due.segmentation
+        on counted.segmentation = due.segmentation
 
 )
 

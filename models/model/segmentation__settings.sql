@@ -1,6 +1,7 @@
 {%- set configuration = segmentation.configuration() %}
 {%- do segmentation.raise_faults("the vars are not right", configuration.faults) %}
 {%- do segmentation.raise_faults("the project's configuration would lose the model's history", segmentation.history_faults()) %}
+{%- do segmentation.raise_faults("the project's configuration would make incremental tables wrong", segmentation.incremental_faults()) %}
 {%- set options = configuration.options %}
 {#- What a model depends on: not the day that is looked at, not how tests report. -#}
 {%- set lasting_options = options.items() | rejectattr("0", "in", [
@@ -64,6 +65,12 @@ final as (
         {{ segmentation.number_literal(options.minimum_segment_share, segmentation.type_double()) }} as minimum_segment_share,
         {{ segmentation.number_literal(options.minimum_stability, segmentation.type_double()) }} as minimum_stability,
         {{ segmentation.number_literal(options.seed, dbt.type_bigint()) }} as seed,
+        {{ segmentation.text_literal(options.refit.policy) }} as refit,
+        {{ segmentation.number_literal(options.refit.after_days, "integer") }} as refit_after_days,
+        {{ segmentation.text_literal(options.history.period) }} as history_period,
+        {{ segmentation.number_literal(options.history.periods, "integer") }} as history_periods,
+        {{ segmentation.number_literal(options.drift.warn, segmentation.type_double()) }} as drift_warn,
+        {{ segmentation.number_literal(options.drift.error, segmentation.type_double()) }} as drift_error,
         {{ segmentation.text_literal(local_md5(tojson([definition, lasting_options]))) }} as settings_hash
     {{ "" if loop.last else "union all" }}
     {%- endfor %}

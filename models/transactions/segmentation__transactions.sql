@@ -18,6 +18,9 @@ final as (
 
         ---------- timestamps
         ordered_at,
+        {%- if segmentation.is_input_incremental() %}
+        loaded_at,
+        {%- endif %}
 
         ---------- numbers
         quantity,

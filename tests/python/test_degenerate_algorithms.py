@@ -263,8 +263,8 @@ def test_a_failed_fit_is_explained_and_leaves_model_and_segments(
 
 def test_text_in_a_number_is_a_fault_of_the_table(consumer, before):
     consumer.configure(variables({"a": definition("texts", "dbscan")}))
-    run = consumer.dbt("run", "--select", "int_segmentation__fit_sample")
-    assert faults(run.message("int_segmentation__fit_sample"))[0] == (
+    run = consumer.dbt("run", "--select", "int_segmentation__customer_sample")
+    assert faults(run.message("int_segmentation__customer_sample"))[0] == (
         'segmentation_definitions.a.features.x: column \'x\' in "shop"."raw"."texts" is of kind '
         "text; allowed: a number. Cast it upstream, or say kind: category."
     )

@@ -101,15 +101,21 @@ def test_another_build_appends_no_version_and_a_full_refresh_keeps_history(demo)
     demo.dbt("run", "--full-refresh").assert_clean()
     versions = demo.rows("select distinct model_version from segmentation__model order by 1")
     assert versions == [(1,), (2,), (3,)]
-    volatile = "parameter not in ('fitted_at', 'as_of_date')"
+    volatile = "('fitted_at', 'as_of_date', 'fit_reason', 'distance_moved', 'parameter_count')"
     one, three = (
         demo.rows(
-            "select * exclude (model_version) from segmentation__model "
-            f"where model_version = {version} and {volatile} order by all"
+            "select parameter, k, feature, level_id, node_id, value, text_value "
+            f"from segmentation__model where model_version = {version} "
+            f"and parameter not in {volatile} order by all"
         )
         for version in (1, 3)
     )
     assert one == three
+    # ... in which a segment that was retired in between is a new one
+    statuses = demo.rows(
+        "select status from segmentation__segment_lineage where model_version = 3 order by 1"
+    )
+    assert statuses == [("kept",)] * 3 + [("new",)]
     assert demo.rows("select distinct model_version from segmentation__customer_segments") == [(3,)]
 
 

@@ -566,6 +566,75 @@ def test_agreement_is_complete_where_scoring_is_exact(algorithm, options):
     assert len(agreements) == number_of(output, "chosen_k") and (agreements == 1).all()
 
 
+# ---------- the shares that scoring gives the sample
+
+
+def shares_of(output):
+    rows = output[output["parameter"] == "scored_share"]
+    return dict(zip(rows["cluster"].astype(int), rows["value"], strict=True))
+
+
+@pytest.mark.parametrize(("algorithm", "options"), WAYS)
+def test_shares_are_what_scoring_gives_the_whole_sample(algorithm, options):
+    points = clouds()[0]
+    far = [[500.0, -500.0], [-40.0, 3.0]]
+    wide = np.append(points, far, axis=0)
+    fenced = {"outlier_low": 0.05, "outlier_high": 0.95, "outlier_fence": 1.5}
+    output = run(wide, algorithm, options, scaler="none", **fenced)
+    assert number_of(output, "sample_outliers") == len(far)
+    scored, shares = labels_of(output, wide), shares_of(output)
+    has_noise = algorithm in ("dbscan", "hdbscan")
+    assert set(shares) == {*range(int(number_of(output, "chosen_k"))), *([-1] if has_noise else [])}
+    for cluster, share in shares.items():
+        assert share == (scored == cluster).mean()
+    assert sum(shares.values()) == pytest.approx(1)
+    if has_noise:
+        assert scored[-2] == -1 and shares[-1] >= 1 / len(wide)
+
+
+def test_shares_of_a_fit_without_outliers_or_noise():
+    output = run([[0.0], [1.0], [10.0], [11.0], [12.0]], k=(2, 2))
+    assert sorted(shares_of(output).values()) == [0.4, 0.6]
+    assert set(shares_of(run(np.zeros((20, 2)), "dbscan")).values()) == {0.0, 1.0}
+
+
+def test_any_customer_is_prepared_as_the_fitted_ones():
+    generator = np.random.default_rng(5)
+    features = {
+        "log": {"transform": "log"},
+        "box_cox": {"transform": "box_cox", "weight": 0.5},
+        "yeo_johnson": {"transform": "yeo_johnson"},
+        "clipped": {"transform": "none", "clip_low": 0.1, "clip_high": 0.9, "scaler": "robust"},
+        "level": {"transform": "one_hot", "kind": "category", "weight": 0.7},
+    }
+    wide = pd.DataFrame({name: generator.lognormal(size=60) for name in features})
+    wide["yeo_johnson"] -= 1
+    wide["level"] = pd.Series(list("abc") * 20, dtype=object)
+    wide.loc[7, :] = [np.nan] * 4 + [None]
+    settings = settings_of(list(features))
+    settings["weight"] = settings["weight"].astype(float)
+    for row, changes in enumerate(features.values()):
+        for column, value in ({"impute": "most_frequent"} | changes).items():
+            settings[column] = settings[column].astype(object)
+            settings.loc[row, column] = value
+    request = fit.read_requests(settings)[0]
+    fitted, _, points = fit.fit_features(wide, request)
+    np.testing.assert_array_equal(fit.scale_features(wide, fitted), points)
+    assert fit.scale_features(wide.iloc[:0], fitted).shape == (0, points.shape[1])
+
+    # Outside the domain the smallest, beyond all bounds the largest; an unseen level is none.
+    strangers = pd.DataFrame(
+        {"log": [-5.0, 1e200], "box_cox": [0.0, 1e200], "yeo_johnson": [-1e200, 1e200]}
+        | {"clipped": [-1e9, 1e9], "level": pd.Series(["new", "a"], dtype=object)}
+    )
+    scaled = fit.scale_features(strangers, fitted)
+    assert np.isfinite(scaled).all() and (np.abs(scaled) <= fit.LARGEST_COORDINATE).all()
+    lowest, highest = points.min(axis=0), points.max(axis=0)
+    np.testing.assert_array_equal(scaled[0, [0, 1, 3]], lowest[[0, 1, 3]])
+    assert scaled[1, 3] == highest[3]
+    assert scaled[:, 4:].tolist() == [[0, 0, 0], [0.7, 0, 0]]
+
+
 # ---------- the search
 
 
@@ -740,7 +809,7 @@ def test_dbscan_finds_moons_and_their_noise():
     assert number_of(output, "center", cluster=-1, feature="0") == 0
     assert number_of(output, "median", cluster=-1, feature="1") == 7
     noise = output[output["cluster"] == -1]
-    assert set(noise["parameter"]) == {"size", "center", "median"}
+    assert set(noise["parameter"]) == {"size", "center", "median", "scored_share"}
 
     search = search_of(output)
     clustered = points[:-2]

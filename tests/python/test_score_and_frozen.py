@@ -300,10 +300,16 @@ def test_a_frozen_model_scores_identically(shop, branch):
     query = f"select segmentation, {SCORED} from segmentation__customer_segments order by 1, 2"
     assert branch.rows(query) == shop.rows(query)
     model = (
-        "select * from segmentation__model where parameter not in ('fitted_at', 'as_of_date') "
-        "order by all"
+        "select * from segmentation__model "
+        "where parameter not in ('fitted_at', 'as_of_date', 'fit_reason') order by all"
     )
     assert branch.rows(model) == shop.rows(model)
+    assert branch.rows("select fit_reason from segmentation__model_versions order by segmentation") == [
+        (f"frozen model {name}_model",) for name in sorted(DEFINITIONS)
+    ]
+    # The bins of the sample came with the file.
+    drift = "select * from segmentation__drift where segmentation <> 'nobody' order by all"
+    assert branch.rows(drift) == shop.rows(drift) != []
     levels = branch.rows(
         "select text_value from segmentation__model where segmentation = 'mixture' "
         "and parameter = 'level' order by level_id"

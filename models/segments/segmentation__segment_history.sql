@@ -1,0 +1,140 @@
+{{
+    config(
+        materialized='incremental' if segmentation.is_replacing() else 'table',
+        incremental_strategy=segmentation.replace_strategy(),
+        unique_key=['segmentation', 'customer_id', 'as_of_date'],
+        on_schema_change='append_new_columns',
+        pre_hook="{{ segmentation.empty_if_stale() }}"
+    )
+}}
+
+{%- set definitions = segmentation.history_definitions() %}
+{%- set rfm_history = ref("segmentation__rfm_history") %}
+{%- set columns = segmentation.customer_columns(definitions, instead=rfm_history) %}
+{%- set model = ref("int_segmentation__current_model") %}
+{%- set shapes, versions = {}, [] %}
+{%- for name, definition in definitions.items() %}
+    {%- do shapes.update({name: segmentation.model_shape(name, definition, model)}) %}
+    {%- do versions.append(name ~ " " ~ shapes[name].model_version) %}
+{%- endfor %}
+{%- set is_replacing = segmentation.is_replacing() %}
+{%- set basis = segmentation.scored_basis(rfm_history, definitions, versions) if is_replacing else none %}
+{%- set state = segmentation.summed_state(rfm_history, basis) if is_replacing else {"appends": false} %}
+
+{{ segmentation.stale_mark(state) }}
+
+with
+
+rfm_history as (
+
+    select * from {{ rfm_history }}
+    {%- if state.appends %}
+
+    where {{ segmentation.is_loaded_after("loaded_at", state) }}
+    {%- endif %}
+
+),
+
+{%- if is_replacing %}
+
+build as (
+
+    select
+        max(loaded_at) as loaded_at,
+        max(rebuilt_at) as rebuilt_at
+
+    from rfm_history
+
+),
+{%- endif %}
+
+segments as (
+
+    select * from {{ ref('segmentation__segments') }}
+
+),
+
+{%- for name, definition in definitions.items() %}
+
+{{ name }}_scores as (
+
+    {{ segmentation.score_customers(
+        segmentation.customers(definition, columns[name], "rfm_history", carried=["as_of_date"]),
+        "(select * from " ~ model ~ " where segmentation = '" ~ name ~ "') as model",
+        shapes[name],
+        carried=["as_of_date", "value"]
+    ) }}
+
+),
+
+{%- endfor %}
+
+scores as (
+
+    {%- for name in definitions %}
+    select
+        '{{ name }}' as segmentation,
+        {{ name }}_scores.*
+
+    from {{ name }}_scores
+    {{ "" if loop.last else "union all" }}
+    {%- endfor %}
+    {%- if not definitions %}
+    select
+        {%- for column in ["segmentation", "customer_id"] %}
+        {{ segmentation.text_literal(none) }} as {{ column }},
+        {%- endfor %}
+        {{ segmentation.date_literal(none) }} as as_of_date,
+        {{ segmentation.number_literal(none, dbt.type_numeric()) }} as value,
+        {%- for column in ["distance", "margin"] %}
+        {{ segmentation.number_literal(none, segmentation.type_double()) }} as {{ column }},
+        {%- endfor %}
+        {%- for column in ["segment_id", "model_version"] %}
+        {{ segmentation.number_literal(none, "integer") }} as {{ column }}{{ "" if loop.last else "," }}
+        {%- endfor %}
+
+    where false
+    {%- endif %}
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        cast(scores.segmentation as {{ dbt.type_string() }}) as segmentation,
+        scores.customer_id,
+
+        ---------- dates
+        scores.as_of_date,
+
+        ---------- the segment
+        cast(scores.segment_id as integer) as segment_id,
+        segments.segment_name,
+        scores.model_version,
+
+        ---------- numbers
+        cast(scores.value as {{ dbt.type_numeric() }}) as value,
+        scores.distance,
+        scores.margin
+        {%- if is_replacing %},
+
+        ---------- what it is built on
+        build.loaded_at,
+        build.rebuilt_at,
+        {{ segmentation.text_literal(basis) }} as basis
+        {%- endif %}
+
+    from scores
+    {%- if is_replacing %}
+
+    cross join build
+    {%- endif %}
+
+    left join segments
+        on scores.segmentation = segments.segmentation
+        and scores.segment_id = segments.segment_id
+
+)
+
+select * from final
