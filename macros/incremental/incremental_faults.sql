@@ -11,6 +11,8 @@
             "int_segmentation__lines": {"incremental_strategy": "append"},
             "int_segmentation__order_days": {"unique_key": ["customer_id", "order_id", "order_date"]},
             "segmentation__orders": {"unique_key": ["customer_id", "order_id"]},
+            "segmentation__rfm_history": {"unique_key": ["customer_id", "as_of_date"]},
+            "segmentation__segment_history": {"unique_key": ["segmentation", "customer_id", "as_of_date"]},
         } %}
         {% for name, configs in wanted.items() %}
             {% set node = nodes.get("model.segmentation." ~ name) %}

@@ -21,6 +21,7 @@ TABLES = [
     "segmentation__orders",
     "segmentation__rfm",
     "segmentation__rfm_scores",
+    "segmentation__rfm_history",
 ]
 SELECTED = ["segmentation__settings", "segmentation.transactions", "segmentation.customers"]
 INPUT = {
@@ -30,6 +31,8 @@ INPUT = {
 }
 INCREMENTAL = ["int_segmentation__lines", "int_segmentation__order_days", "segmentation__orders"]
 REBUILT = "is rebuilt: "
+# Of the history when a row was written says only which build wrote it.
+NOT_COMPARED = {"rebuilt_at", "basis"}
 
 
 def on(day: int, lines: pd.DataFrame) -> pd.DataFrame:
@@ -49,16 +52,17 @@ class Shop(Consumer):
             connection.execute("insert into raw.lines by name select * from delivered")
 
     def run(self, *arguments: str, select: list[str] = SELECTED) -> str:
-        """Runs the models and gives what dbt printed."""
+        """Runs the models and gives what dbt printed, but for the history, which follows the day."""
         done = self.dbt("run", "--select", *select, *arguments)
         assert done.exit_code == 0, done.output[-6000:]
-        return done.output
+        return "\n".join(line for line in done.output.splitlines() if "history" not in line)
 
-    def tables(self) -> dict[str, list[tuple]]:
+    def tables(self, names: list[str] = TABLES) -> dict[str, list[tuple]]:
         """Gives the rows of the tables, but for when they were built in full."""
         found = {}
-        for name in TABLES:
-            columns = sorted(set(self.query(f"from {name} limit 0")) - {"rebuilt_at"})
+        for name in names:
+            hidden = NOT_COMPARED | ({"loaded_at"} if "history" in name else set())
+            columns = sorted(set(self.query(f"from {name} limit 0")) - hidden)
             found[name] = self.rows(f"select {', '.join(columns)} from {name} order by all")
         return found
 
@@ -107,9 +111,11 @@ def test_late_and_repeated_loads_and_interrupted_builds(tmp_path, quarters):
     first, second, third, fourth = quarters
     late = second.sample(frac=0.1, random_state=2)
     unknown = first.head(3).assign(loaded_at=pd.NaT, product_id="UNKNOWN TIME")
+    # The day stands, so that late lines alone change the past.
+    day = {"as_of_date": "2025-01-15"}
     shop = Shop(
         tmp_path / "shop",
-        variables(incremental=None),
+        variables(day, incremental=None),
         tables={"lines": pd.concat([on(0, first), unknown], ignore_index=True)},
     )
     shop.run()
@@ -119,7 +125,7 @@ def test_late_and_repeated_loads_and_interrupted_builds(tmp_path, quarters):
     assert not any({"loaded_at", "rebuilt_at", "input_hash"} & names for names in columns.values())
 
     # The var is set: the tables that stand are rebuilt by themselves.
-    shop.configure(variables())
+    shop.configure(variables(day))
     assert shop.run().count(REBUILT) == 3
     assert shop.rebuilt() == INCREMENTAL
 
@@ -143,14 +149,14 @@ def test_late_and_repeated_loads_and_interrupted_builds(tmp_path, quarters):
     assert shop.rebuilt() == INCREMENTAL
 
     # Another setting, and killed after the lines were judged again.
-    shop.configure(variables(exclude="product_id = 'P05'"))
+    shop.configure(variables(day, exclude="product_id = 'P05'"))
     assert "the settings of the input changed" in shop.run(select=["int_segmentation__lines"])
     assert shop.run().count(REBUILT) == 2
     assert shop.rebuilt() == INCREMENTAL
     rebuilt = {name: in_columns(shop.query(f"from {name}"), columns[name]) for name in TABLES}
 
     # Without the var the tables are plain ones again, of the same rows.
-    shop.configure(variables(incremental=None, exclude="product_id = 'P05'"))
+    shop.configure(variables(day, incremental=None, exclude="product_id = 'P05'"))
     shop.run()
     for name in TABLES:
         found = shop.query(f"from {name}")
@@ -247,6 +253,51 @@ def test_salt_and_erasure(tmp_path, quarters):
     assert len(shop.rows(ids)) == before - 1
 
 
+def test_histories_change_for_customers_with_late_lines_alone(tmp_path, quarters):
+    """Late lines, returns among them, give the past of a full refresh, and touch nobody else's."""
+    first, second, third, fourth = quarters
+    late = pd.concat([second.sample(frac=0.1, random_state=3), third.tail(5)])
+    definitions = {"rfm": {"k": 3}}
+    vars_ = variables({"as_of_date": "2025-01-15", "refit": "never"})
+    shop = Shop(
+        tmp_path / "shop",
+        vars_ | {"segmentation_definitions": definitions},
+        tables={"lines": on(0, pd.concat([first, second, third, fourth]).drop(late.index))},
+    )
+    histories = ["segmentation__rfm_history", "segmentation__segment_history"]
+    compared = [*histories, "segmentation__segment_migrations"]
+    everything = ["package:segmentation"]
+    shop.run(select=everything)
+    before = shop.tables(compared)
+    shop.deliver(on(1, late))
+    shop.run(select=everything)
+    found = shop.tables(compared)
+    assert all(found[name] != before[name] for name in compared)
+    customers = late["customer_id"].dropna().nunique()
+    for name in histories:
+        [[touched, others]] = shop.rows(
+            "select count(distinct case when loaded_at > timestamp '2024-01-02' then customer_id end), "
+            f"count(distinct case when loaded_at < timestamp '2024-01-02' then customer_id end) from {name}"
+        )
+        assert 0 < touched <= customers and others > customers, name
+    # Nothing new: nothing is written.
+    shop.run(select=everything)
+    assert shop.tables(compared) == found
+    shop.run("--full-refresh", select=everything)
+    assert shop.tables(compared) == found
+
+    # Another period, and a condition by which late lines may take somebody out of the past.
+    definitions["rfm"]["where"] = "monetary > 200"
+    vars_["segmentation_options"] |= {"history": {"period": "quarter"}}
+    shop.configure(vars_ | {"segmentation_definitions": definitions})
+    shop.run(select=everything)
+    shop.deliver(on(2, third.head(30).assign(quantity="-90")))
+    shop.run(select=everything)
+    found = shop.tables(compared)
+    shop.run("--full-refresh", select=everything)
+    assert shop.tables(compared) == found
+
+
 def test_faults(tmp_path, quarters):
     """What cannot be right stops the build, and says why."""
     lines = on(0, quarters[0]).assign(batch=7)
@@ -269,7 +320,13 @@ def test_faults(tmp_path, quarters):
     shop.write("dbt_project.yml", project + "models: {+incremental_strategy: append}\n")
     run = shop.dbt("run", "--select", *SELECTED)
     found = faults(run.message("segmentation__settings"))
-    assert len(found) == 2 and found[0].startswith("int_segmentation__order_days: your dbt_project.yml")
+    assert [sentence.split(": ")[0] for sentence in found] == [
+        "int_segmentation__order_days",
+        "segmentation__orders",
+        "segmentation__rfm_history",
+        "segmentation__segment_history",
+    ]
+    assert "your dbt_project.yml makes its incremental_strategy append" in found[0]
     shop.write(
         "dbt_project.yml",
         project + "models: {segmentation: {transactions: {+materialized: table}}}\n",
