@@ -150,9 +150,11 @@ ROUNDS = [
             | {"incremental": {"loaded_at": "loaded_at"}, "duplicates": "keep"}
         },
         [
-            "segmentation_input.duplicates: got 'keep' with incremental and no columns.line_id, so a "
-            "line that is delivered twice could not be told from two sales; allowed: reject, or a "
-            "line_id."
+            (
+                "segmentation_input.duplicates: got 'keep' with incremental and no "
+                "columns.line_id, so a line that is delivered twice could not be told from two "
+                "sales; allowed: reject, or a line_id."
+            )
         ],
     ),
     (

@@ -25,12 +25,6 @@ class Plugin(BasePlugin):
 """
 HOOK = "{{ 'select kill()' if this.identifier == env_var('KILLED_AT', '') else '' }}"
 DAYS = [pd.Timestamp("2024-10-01"), pd.Timestamp("2024-12-31")]
-# What says when something was built, which differs from run to run.
-WHEN = {
-    "segmentation__model": ["value", "text_value"],
-    "int_segmentation__current_model": ["value", "text_value"],
-    "int_segmentation__last_version": ["value", "text_value"],
-}
 
 
 def deliveries() -> list[pd.DataFrame]:
@@ -85,19 +79,17 @@ def shops(tmp_path_factory):
 
 
 def contents(shop):
-    """Gives the rows of every relation, without what says when it was built, and times of rebuilds."""
+    """Gives the rows of every relation, without what says when something was built."""
     found = {}
     for name in shop.package_relations():
         columns = [
-            column
+            f'"{column}"'
             for (column, *_) in shop.rows(f"describe main.{name}")
             if column not in ("rebuilt_at", "fitted_at")
         ]
-        where = (
-            " where parameter not in ('fitted_at')" if name in WHEN else ""
-        )
+        where = "where parameter <> 'fitted_at'" if '"parameter"' in columns else ""
         found[name] = shop.rows(
-            f"select {', '.join(chr(34) + column + chr(34) for column in columns)} from main.{name}{where} order by all"
+            f"select {', '.join(columns)} from main.{name} {where} order by all"
         )
     return found
 

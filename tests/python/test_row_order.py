@@ -20,16 +20,23 @@ def public_tables(consumer):
         columns = dict(
             consumer.rows(
                 "select column_name, data_type from information_schema.columns "
-                f"where table_name = '{name}' and table_schema = 'main' order by ordinal_position"
+                f"where table_name = '{name}' and table_schema = 'main' "
+                "and column_name <> 'fitted_at' order by ordinal_position"
             )
         )
-        exact = [f'"{column}"' for column, kind in columns.items() if kind != "DOUBLE"]
+        exact = [quoted(column) for column, kind in columns.items() if kind != "DOUBLE"]
         doubles = [f'round("{column}", 6)' for column, kind in columns.items() if kind == "DOUBLE"]
         where = NOT_COMPARED if name == "segmentation__model" else ""
         tables[name] = consumer.rows(
-            f'select * from main."{name}" {where} order by {", ".join(exact + doubles)}'
+            f'select {", ".join(map(quoted, columns))} from main."{name}" {where} '
+            f'order by {", ".join(exact + doubles)}'
         )
     return tables
+
+
+def quoted(column):
+    """Gives the name of a column as SQL, where it may be a reserved word."""
+    return f'"{column}"'
 
 
 def is_same(left, right):
