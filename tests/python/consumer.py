@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ import pandas as pd
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DBT = Path(sys.executable).parent / "dbt"
 
 PROFILES = """
 shop:
@@ -61,21 +59,22 @@ class Run(NamedTuple):
 
 def run_dbt(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Run:
     """Runs dbt in a project's folder; never raises for what dbt finds wrong."""
+    target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
+    results_file = target / "run_results.json"
+    results_file.unlink(missing_ok=True)
+    done = dbt_process.run(["--no-use-colors", *arguments], folder, _surroundings(environment))
+    results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
+    return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
+
+
+def _surroundings(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """Gives the environment of a command: of the developer's nothing that tells dbt what to do."""
     inherited = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith("DBT_") and key != "SEGMENTATION_DATABASE"
     }
-    target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
-    results_file = target / "run_results.json"
-    results_file.unlink(missing_ok=True)
-    done = dbt_process.run(
-        ["--no-use-colors", *arguments],
-        folder,
-        inherited | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | (environment or {}),
-    )
-    results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
-    return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
+    return inherited | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | (environment or {})
 
 
 class Consumer:
@@ -156,6 +155,12 @@ class Consumer:
     def dbt(self, *arguments: str) -> Run:
         """Runs dbt in the project."""
         return run_dbt(self.folder, *arguments)
+
+    def export_model(self, arguments: str) -> tuple[int, str]:
+        """Exports a model as the docs have it; gives the exit code and what it printed."""
+        command = ["--quiet", "run-operation", "segmentation.export_model", "--args", arguments]
+        done = dbt_process.run(command, self.folder, _surroundings())
+        return done.returncode, done.stdout.decode()
 
     def query(self, sql: str) -> pd.DataFrame:
         """Gives the result of a query as a frame."""

@@ -7,13 +7,12 @@ as levels of a category, and go through the whole package: judged, fitted, score
 import csv
 import hashlib
 import io
-import subprocess
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from consumer import DBT, Consumer
+from consumer import Consumer
 
 TEXTS = [
     "'; drop table raw.lines; --",
@@ -155,20 +154,8 @@ def raw_tables(shop: Consumer) -> dict[str, list[tuple]]:
 
 def export(shop: Consumer, name: str) -> list[dict[str, str]]:
     """Gives the rows that export_model prints."""
-    done = subprocess.run(
-        [
-            str(DBT),
-            "--quiet",
-            "run-operation",
-            "segmentation.export_model",
-            "--args",
-            f"{{name: {name}}}",
-        ],
-        cwd=shop.folder,
-        capture_output=True,
-        check=True,
-    )
-    text = done.stdout.decode("utf-8")
+    exit_code, text = shop.export_model(f"{{name: {name}}}")
+    assert exit_code == 0, text
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 

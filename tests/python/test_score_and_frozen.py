@@ -6,14 +6,13 @@ five models from seeds and has the same customers in the same segments, to the l
 
 import csv
 import io
-import subprocess
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from consumer import DBT, Consumer, faults
+from consumer import Consumer, faults
 
 # Texts that a CSV file, a seed or a spreadsheet would like to change.
 PLANS = [
@@ -220,23 +219,12 @@ def test_an_unseen_level_is_said(shop):
 # ---------- export_model and frozen_model
 
 
-def export(consumer, arguments):
-    """Runs the export as the docs have it; gives the exit code and what it printed."""
-    done = subprocess.run(
-        [str(DBT), "--quiet", "run-operation", "segmentation.export_model", "--args", arguments],
-        cwd=consumer.folder,
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode, done.stdout.decode()
-
-
 @pytest.fixture(scope="module")
 def exported(shop):
     """The CSV text of each model of the first project."""
     texts = {}
     for name in DEFINITIONS:
-        exit_code, texts[name] = export(shop, f"{{name: {name}}}")
+        exit_code, texts[name] = shop.export_model(f"{{name: {name}}}")
         assert exit_code == 0, texts[name]
     return texts
 
@@ -266,10 +254,10 @@ def test_an_export_of_what_is_not_there_says_so(shop):
         ("{name: plian}", "holds no model 'plian'. Fit it with dbt build --select +segmentation"),
         ("{name: plain, version: 7}", "holds no model 'plain' of version 7."),
     ]:
-        exit_code, output = export(shop, arguments)
+        exit_code, output = shop.export_model(arguments)
         assert exit_code == 1
         assert message in output
-    assert export(shop, "{name: plain, version: 1}") == export(shop, "{name: plain}")
+    assert shop.export_model("{name: plain, version: 1}") == shop.export_model("{name: plain}")
 
 
 def frozen(definitions, **seeds):

@@ -11,10 +11,10 @@ import importlib.util
 import math
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import consumer
 import duckdb
 import numpy as np
 import pandas as pd
@@ -134,18 +134,15 @@ def run_dbt(project, folder, *arguments):
     Fails with dbt's output where dbt fails.
     """
     database = folder / "parity.duckdb"
-    environment = os.environ | {
+    environment = {
         "SEGMENTATION_DATABASE": str(database),
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_PROFILES_DIR": ".",
     }
-    command = [Path(sys.executable).parent / "dbt", *arguments, "--profiles-dir", "."]
-    done = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.fail(f"dbt {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    run = consumer.run_dbt(project, *arguments, environment=environment)
+    if run.exit_code != 0:
+        pytest.fail(f"dbt {' '.join(arguments)}:\n{run.output}", pytrace=False)
     return database
 
 
