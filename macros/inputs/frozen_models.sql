@@ -15,7 +15,10 @@
             {% set path = "segmentation_definitions." ~ name ~ ".frozen_model: " %}
             {% set existing = segmentation.relation_columns(relation) %}
             {% set missing = [] %}
-            {% for column in segmentation.model_columns() if segmentation.find_column(column, existing) is none %}
+            {% if not existing and not relation.is_cte and not segmentation.is_unit_test() %}
+                {% do faults.append(path ~ relation ~ " does not exist; of a seed run dbt seed, or dbt build, first") %}
+            {% endif %}
+            {% for column in segmentation.model_columns() if existing and segmentation.find_column(column, existing) is none %}
                 {% do missing.append(path ~ "no column '" ~ column ~ "' in " ~ relation) %}
             {% endfor %}
             {% if missing %}

@@ -3,7 +3,8 @@
     costs is least: the assignment problem, by shortest augmenting paths (Kuhn 1955; the form with
     potentials of Jonker and Volgenant 1987), in about n^3 steps.
 
-    costs   list of rows of numbers, as many in each, no more rows than columns
+    costs   list of rows of numbers, as many in each, no more rows than columns; whole numbers are
+            summed up exactly, whatever their size
     Gives a list: the column of each row, counted from 0.
 #}
 {% macro least_total_assignment(costs) %}

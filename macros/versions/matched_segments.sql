@@ -20,13 +20,15 @@
     {% for name, distance_of in distances.items() %}
         {% set clusters = distance_of.keys() | map("first") | unique | list %}
         {% set segment_ids = distance_of.keys() | map("last") | unique | list %}
-        {# The assignment wants no more rows than columns. #}
+        {# The assignment wants no more rows than columns. Costs are whole numbers, of which a double has
+           all digits: beside one that is huge the others would be lost in sums of doubles. #}
         {% set rows, columns = (clusters, segment_ids) if clusters | length <= segment_ids | length else (segment_ids, clusters) %}
         {% set costs = [] %}
         {% for row in rows %}
             {% set cost = [] %}
             {% for column in columns %}
-                {% do cost.append(distance_of[(row, column) if rows is sameas(clusters) else (column, row)]) %}
+                {% set distance = distance_of[(row, column) if rows is sameas(clusters) else (column, row)] %}
+                {% do cost.append((distance * 2 ** 60) | int) %}
             {% endfor %}
             {% do costs.append(cost) %}
         {% endfor %}

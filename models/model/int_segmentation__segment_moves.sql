@@ -211,6 +211,7 @@ clamped as (
 
 ),
 
+{# The bounds keep every distance finite, as in scoring. #}
 scaled as (
 
     select
@@ -218,12 +219,12 @@ scaled as (
         cluster,
         segment_id,
         coordinate,
-        case
+        least(greatest(case
             when transform = 'one_hot' then clamped_center * weight_value
             else
                 ({{ segmentation.transformed("clamped_center", "transform", "lambda_value") }} - mean_value)
                 / scale_value * weight_value
-        end as last_coordinate
+        end, -1e100), 1e100) as last_coordinate
 
     from clamped
 

@@ -1,5 +1,6 @@
 """Segments of a refit are matched to those of the last version with the least total distance."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,21 @@ def test_the_total_is_the_least_that_scipy_finds(assign, rows, columns):
         assert costs[np.arange(rows), assigned].sum() == pytest.approx(
             costs[np.arange(rows), best].sum(), rel=1e-12
         )
+
+
+def test_beside_a_huge_cost_the_others_still_count(assign):
+    generator = np.random.default_rng(4)
+    for huge in (1e16, 1e93):
+        for _ in range(50):
+            costs = generator.lognormal(0, 2, size=(4, 4))
+            costs[:, 2] = huge
+            whole = [[int(cost * 2**60) for cost in row] for row in costs.tolist()]
+            least = min(
+                sum(whole[row][column] for row, column in enumerate(columns))
+                for columns in itertools.permutations(range(4))
+            )
+            assigned = assign(whole)
+            assert sum(whole[row][column] for row, column in enumerate(assigned)) == least
 
 
 def test_equal_costs_and_no_costs_have_an_answer(assign):

@@ -155,3 +155,30 @@ def test_a_version_that_was_written_in_part_is_never_scored_with(shop):
         (4,),
         (6,),
     ]
+
+
+def test_a_segment_of_absurd_values_is_matched_too(tmp_path):
+    customers = (
+        "select 'c' || i as customer_id, {first} as spend, cast(i % 7 as double) as visits "
+        "from range(60) as t(i)"
+    )
+    usual = "cast(100 * (i % 3) + i as double)"
+    shop = Consumer(
+        tmp_path / "shop",
+        {
+            "segmentation_input": {"transactions": "none"},
+            "segmentation_definitions": {
+                "big": {
+                    "customers": {"source": "raw", "table": "big"},
+                    "features": {"spend": "none", "visits": "none"},
+                    "k": 3,
+                }
+            },
+            "segmentation_options": {"refit": "always"},
+        },
+        tables={"big": customers.format(first=f"case i when 0 then 1e200 else {usual} end")},
+    )
+    shop.dbt("run").assert_clean()
+    shop.load("big", customers.format(first=usual))
+    shop.dbt("run").assert_clean()
+    assert lineage(shop, 2) == {1: "kept", 2: "kept", 3: "kept"}

@@ -341,6 +341,13 @@ def test_what_is_no_frozen_model_is_said_in_one_error(exported, branch):
     seeds = {"plain": "lacking", "mixture": "none", "dense": "two", "denser": "doubled"}
     definitions = frozen(DEFINITIONS, **seeds)
     definitions["chains"]["features"] = ["income", "spend"]
+    branch.configure(variables(frozen(DEFINITIONS, plain="unseeded")))
+    branch.write("seeds/unseeded.csv", exported["plain"])
+    run = branch.dbt("run", "--select", "int_segmentation__model_candidate")
+    assert faults(run.message("int_segmentation__model_candidate")) == [
+        'segmentation_definitions.plain.frozen_model: "shop"."main"."unseeded" does not exist; '
+        "of a seed run dbt seed, or dbt build, first"
+    ]
     branch.configure(variables(definitions))
     branch.dbt("seed", "--select", *seeds.values()).assert_clean()
     run = branch.dbt("run", "--select", "int_segmentation__model_candidate")
