@@ -9,12 +9,17 @@
 {% macro customer_columns(definitions, instead=none) %}
     {% do segmentation.check_privacy() %}
     {% set found = {} %}
+    {% set columns_of = {} %}
     {% set faults = [] %}
     {% set hints = [] %}
     {% for name, definition in definitions.items() %}
         {% set path = "segmentation_definitions." ~ name %}
         {% set relation = instead or segmentation.customers_relation(definition) %}
-        {% set existing = segmentation.relation_columns(relation) %}
+        {# Segmentations of one table ask the warehouse for its columns once. #}
+        {% if relation | string not in columns_of %}
+            {% do columns_of.update({relation | string: segmentation.relation_columns(relation)}) %}
+        {% endif %}
+        {% set existing = columns_of[relation | string] %}
         {% set wanted = {"customer_id": definition.customer_id} %}
         {% if definition.value is not none %}
             {% do wanted.update({"value": definition.value}) %}

@@ -12,6 +12,9 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+# What a command knows of the environment of the tests.
+INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
+
 PROFILES = """
 shop:
   target: duckdb
@@ -68,12 +71,11 @@ def run_dbt(folder: Path, *arguments: str, environment: dict[str, str] | None = 
 
 
 def _surroundings(environment: dict[str, str] | None = None) -> dict[str, str]:
-    """Gives the environment of a command: of the developer's nothing that tells dbt what to do."""
-    inherited = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("DBT_") and key != "SEGMENTATION_DATABASE"
-    }
+    """Gives the environment of a command: of the developer's nothing that tells dbt what to do.
+
+    Nor anything else that it does not need: dbt looks through all of it for each event.
+    """
+    inherited = {key: os.environ[key] for key in INHERITED if key in os.environ}
     return inherited | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | (environment or {})
 
 
