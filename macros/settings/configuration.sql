@@ -138,19 +138,23 @@
 {% endmacro %}
 
 
-{# The option `refit` as {policy: after_days | always | never, after_days: days, or none}. #}
+{#
+    The option `refit` as {policy: after_days | always | never, after_days: days, or none}. The var
+    `segmentation_refit` makes it always for one build: a var of its own, since on the command line
+    `segmentation_options` would replace all of the project's options.
+#}
 {% macro _read_refit(said, path, default, faults) %}
-    {% if said is string and said in ["always", "never"] %}
-        {% do return({"policy": said, "after_days": none}) %}
-    {% endif %}
     {% set refit = dict(default) %}
+    {% set policy = said if said is string and said in ["always", "never"] else "after_days" %}
     {% if said is mapping %}
         {% set refit = segmentation._merged(default, said, path, faults) %}
         {% do segmentation._check_whole_number(refit, "after_days", 1, 36500, path, default, faults) %}
-    {% else %}
+    {% elif policy == "after_days" %}
         {% do segmentation._fault(faults, path, said, "always, never, or {after_days: 30}") %}
     {% endif %}
-    {% do return({"policy": "after_days", "after_days": refit.after_days}) %}
+    {% set is_asked_for = var("segmentation_refit", false) | string | lower == "true" %}
+    {% set policy = "always" if is_asked_for else policy %}
+    {% do return({"policy": policy, "after_days": refit.after_days if policy == "after_days" else none}) %}
 {% endmacro %}
 
 

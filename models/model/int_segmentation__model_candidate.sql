@@ -551,7 +551,8 @@ final as (
 
     from {{ relation }}
 
-    where parameter not in {{ segmentation.version_remarks(['distance_moved']) }}
+    where parameter = 'as_of_date'
+        or parameter not in {{ segmentation.version_remarks(['distance_moved']) }}
     {%- endfor %}
 
 )

@@ -144,6 +144,7 @@ parameters as (
 
     select segmentation, 'as_of_date', null, null, null, null, null, null, null, cast({{ segmentation.as_of_date() }} as {{ dbt.type_string() }})
     from due
+    where segmentation not in (select segmentation from candidate where parameter = 'as_of_date')
 
     union all
 

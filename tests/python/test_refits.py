@@ -16,7 +16,7 @@ def shop(tmp_path_factory):
     )
 
 
-def build(shop, day, k=3, **options):
+def build(shop, day, k=3, more=(), **options):
     """Builds as of a day; gives (last version, whether a fit was made, why or why not)."""
     shop.configure(
         {
@@ -26,7 +26,7 @@ def build(shop, day, k=3, **options):
         }
     )
     run = shop.dbt(
-        "run", "--select", "+segmentation__customer_segments", "+segmentation__segment_lineage"
+        "run", "--select", "+segmentation__customer_segments", "+segmentation__segment_lineage", *more
     )
     assert run.exit_code == 0, run.output
     [[version]] = shop.rows("select max(model_version) from segmentation__model")
@@ -108,6 +108,9 @@ def test_never_is_never(shop):
 
 def test_always_is_always_but_a_fit_of_equal_content_is_no_version(shop):
     assert build(shop, "2024-10-31", k=4, refit="always") == (5, True, "refit: always")
+    # For one build, whatever the options say, and without a word about them.
+    out_of_turn = ("--vars", "segmentation_refit: true")
+    assert build(shop, "2024-10-31", k=4, more=out_of_turn) == (5, True, "refit: always")
 
 
 def test_each_version_says_when_and_why_it_was_fitted(shop):

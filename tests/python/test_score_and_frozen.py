@@ -289,7 +289,7 @@ def test_a_frozen_model_scores_identically(shop, branch):
     assert branch.rows(query) == shop.rows(query)
     model = (
         "select * from segmentation__model "
-        "where parameter not in ('fitted_at', 'as_of_date', 'fit_reason') order by all"
+        "where parameter not in ('fitted_at', 'fit_reason') order by all"
     )
     assert branch.rows(model) == shop.rows(model)
     assert branch.rows("select fit_reason from segmentation__model_versions order by segmentation") == [
