@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/python scripts/show_summary.py
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope -q
+	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope --no-loadscope-reorder -q
 
 benchmark: $(VENV)/.development
 	$(BIN)/python benchmarks/run.py --lines $(LINES)

@@ -10,6 +10,31 @@ SKIPPED = (
     "online_retail.csv.gz to run them"
 )
 
+# Files that take more than a minute, the longest first: so that no worker is left alone with one.
+LONG_FILES = (
+    "test_faults",
+    "test_privacy",
+    "test_config_faults",
+    "test_events",
+    "test_incremental",
+    "test_refits",
+    "test_degenerate_transactions",
+    "test_score_and_frozen",
+    "test_golden_over_time",
+    "test_demo",
+    "test_scoring_parity",
+    "test_degenerate_algorithms",
+    "test_hostile_input",
+    "test_consumer_configured",
+    "test_examples",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first, all else as it is."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
