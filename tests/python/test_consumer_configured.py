@@ -296,7 +296,13 @@ def test_every_key_of_a_definition_is_in_force(customer_tables):
         {
             "segmentation_input": {"transactions": "none"},
             "segmentation_definitions": EVERY_KEY,
-            "segmentation_options": {"fit_sample_size": 20_000, "seed": 7},
+            "segmentation_options": {
+                "fit_sample_size": 20_000,
+                "seed": 7,
+                "refit": {"after_days": 90},
+                "history": {"period": "week", "periods": 26},
+                "drift": {"warn": 0.1, "error": 0.5},
+            },
         }
     )
     run = customer_tables.dbt("run", "--select", "segmentation__settings")
@@ -331,6 +337,12 @@ def test_every_key_of_a_definition_is_in_force(customer_tables):
         "minimum_segment_share": 0.01,
         "minimum_stability": 0.8,
         "seed": 7,
+        "refit": "after_days",
+        "refit_after_days": 90,
+        "history_period": "week",
+        "history_periods": 26,
+        "drift_warn": 0.1,
+        "drift_error": 0.5,
     }
     keys = ["feature", "feature_position", "kind", "transform", "impute", "fill_value"]
     keys += ["scaler", "weight"]

@@ -345,8 +345,10 @@ def test_what_is_no_frozen_model_is_said_in_one_error(exported, branch):
     branch.write("seeds/unseeded.csv", exported["plain"])
     run = branch.dbt("run", "--select", "int_segmentation__model_candidate")
     assert faults(run.message("int_segmentation__model_candidate")) == [
-        'segmentation_definitions.plain.frozen_model: "shop"."main"."unseeded" does not exist; '
-        "of a seed run dbt seed, or dbt build, first"
+        (
+            'segmentation_definitions.plain.frozen_model: "shop"."main"."unseeded" does not exist; '
+            "of a seed run dbt seed, or dbt build, first"
+        )
     ]
     branch.configure(variables(definitions))
     branch.dbt("seed", "--select", *seeds.values()).assert_clean()
