@@ -40,6 +40,11 @@ def on(day: int, lines: pd.DataFrame) -> pd.DataFrame:
     return lines.assign(loaded_at=pd.Timestamp("2024-01-01 02:30:00.123456") + pd.Timedelta(days=day))
 
 
+def without_history(output: str) -> str:
+    """Gives the lines that dbt printed, but for those of the history, which follows the day."""
+    return "\n".join(line for line in output.splitlines() if "history" not in line)
+
+
 class Shop(Consumer):
     """A project whose lines are loaded bit by bit."""
 
@@ -55,7 +60,7 @@ class Shop(Consumer):
         """Runs the models and gives what dbt printed, but for the history, which follows the day."""
         done = self.dbt("run", "--select", *select, *arguments)
         assert done.exit_code == 0, done.output[-6000:]
-        return "\n".join(line for line in done.output.splitlines() if "history" not in line)
+        return without_history(done.output)
 
     def tables(self, names: list[str] = TABLES) -> dict[str, list[tuple]]:
         """Gives the rows of the tables, but for when they were built in full."""
@@ -335,7 +340,7 @@ def test_faults(tmp_path, quarters):
     shop.rebuilt()
     shop.deliver(on(1, quarters[1]))
     run = shop.dbt("build", "--select", *SELECTED, "--indirect-selection", "buildable")
-    assert run.assert_clean().output.count(REBUILT) == 2
+    assert without_history(run.assert_clean().output).count(REBUILT) == 2
     assert shop.rebuilt() == INCREMENTAL
 
 
