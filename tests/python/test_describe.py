@@ -135,9 +135,16 @@ def table(consumer, name: str, *keys: str) -> pd.DataFrame:
     return consumer.query(f"select * from segmentation__{name}").set_index(list(keys)).sort_index()
 
 
-def test_unseen_levels_are_reported_and_nothing_else(build):
-    (name,) = build.names("warn")
-    assert name.startswith("segmentation_is_never_true_segmentation__customer_segments")
+def test_unseen_levels_and_their_drift_are_reported_and_nothing_else(build):
+    # Whom the fit left out by its condition are others than those it saw, so they have drifted too.
+    drifted, unseen = build.names("warn")
+    assert drifted.startswith("segmentation_has_not_drifted_segmentation__drift_warn")
+    assert unseen.startswith("segmentation_is_never_true_segmentation__customer_segments")
+
+
+def test_drift_is_that_of_customers_whom_the_fit_left_out(consumer, build):
+    rows = consumer.rows("select distinct segmentation from segmentation__drift where drift = 'major'")
+    assert rows == [("newcomers",)]
 
 
 def test_a_level_that_the_fit_has_not_seen_is_told(consumer, build):
