@@ -1,6 +1,7 @@
 """Generates dbt projects as a team would have them, with this package installed, and runs dbt."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -207,3 +208,10 @@ def faults(message: str) -> list[str]:
         elif found and line.strip().startswith(("> in ", "called by", "Compilation Error")):
             break
     return found
+
+
+def is_same(left, right):
+    """Says whether two values are equal, doubles within 1e-9 relative."""
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+    return left == right and type(left) is type(right)

@@ -1,10 +1,8 @@
 """Shuffled input gives the same: ids, names, scores, money; other doubles within 1e-9."""
 
-import math
-
 import numpy as np
 import pytest
-from consumer import Consumer, run_dbt
+from consumer import Consumer, is_same, run_dbt
 from shop_data import order_lines
 
 # fitted_at says when a version was made, not what it is
@@ -37,13 +35,6 @@ def public_tables(consumer):
 def quoted(column):
     """Gives the name of a column as SQL, where it may be a reserved word."""
     return f'"{column}"'
-
-
-def is_same(left, right):
-    """Says whether two values are equal, doubles within 1e-9 relative."""
-    if isinstance(left, float) and isinstance(right, float):
-        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
-    return left == right and type(left) is type(right)
 
 
 @pytest.fixture(scope="module")
