@@ -10,7 +10,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 
 demo: $(VENV)/.runtime
 	@echo "Building the demo, half a minute ..."
-	$(BIN)/dbt build --quiet --profiles-dir . --project-dir .
+	$(BIN)/dbt build --quiet --exclude-resource-type unit_test --profiles-dir . --project-dir .
 	$(BIN)/python scripts/show_summary.py
 
 test: $(VENV)/.development
