@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('segmentation__settings') }}
 
 {#- Before the first version there is no history: the right columns and no row. -#}
-{%- set history = segmentation.model_history() %}
+{%- set history = segmentation.built_relation("segmentation__model") %}
 
 with
 

@@ -16,7 +16,11 @@ last_version as (
 
 {%- set numbers = ["lambda", "mean", "scale", "weight", "minimum"] %}
 
-scalings as (
+{%- for scalings, version, of_no_segment in [
+    ("scalings", "parameters", "cluster is null"), ("last_scalings", "last_version", "segment_id is null")
+] %}
+
+{{ scalings }} as (
 
     select
         segmentation,
@@ -26,37 +30,17 @@ scalings as (
         max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }}_value{{ "" if loop.last else "," }}
         {%- endfor %}
 
-    from parameters
+    from {{ version }}
 
     where feature is not null
-        and cluster is null
+        and {{ of_no_segment }}
 
     group by
         segmentation,
         feature
 
 ),
-
-last_scalings as (
-
-    select
-        segmentation,
-        feature,
-        max(case when parameter = 'transform' then text_value end) as transform,
-        {%- for parameter in numbers %}
-        max(case when parameter = '{{ parameter }}' then value end) as {{ parameter }}_value{{ "" if loop.last else "," }}
-        {%- endfor %}
-
-    from last_version
-
-    where feature is not null
-        and segment_id is null
-
-    group by
-        segmentation,
-        feature
-
-),
+{%- endfor %}
 
 ---------- centroids of the last version, in units that both versions share
 
