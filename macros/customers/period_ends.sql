@@ -21,7 +21,7 @@
         {%- for periods_back in range(periods) %}
         select {{ periods_back }} as periods_back{{ "" if loop.last else " union all" }}
         {%- else %}
-        select 0 as periods_back where false
+        select 0 as periods_back from (select 1 as one) as nothing where false
         {%- endfor %}
     ) as complete_periods
 {%- endmacro %}
