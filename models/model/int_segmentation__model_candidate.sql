@@ -143,14 +143,14 @@ rfm_cuts as (
 
     {% set measured %}
         select
-            sample.segmentation as population,
-            sample.feature as measure,
-            sample.value
+            fit_sample.segmentation as population,
+            fit_sample.feature as measure,
+            fit_sample.value
 
-        from {{ ref('int_segmentation__fit_sample') }} as sample
+        from {{ ref('int_segmentation__fit_sample') }} as fit_sample
 
-        where sample.feature in ('recency_days', 'frequency', 'monetary')
-            and sample.value is not null
+        where fit_sample.feature in ('recency_days', 'frequency', 'monetary')
+            and fit_sample.value is not null
     {% endset %}
     {{- segmentation.rfm_cuts(measured, ref('segmentation__rfm_scheme')) }}
 
