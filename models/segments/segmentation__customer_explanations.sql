@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=segmentation.view_or_table()) }}
 
 {%- set definitions = segmentation.configuration()["definitions"] %}
 {%- set columns = segmentation.customer_columns(definitions) %}

@@ -241,11 +241,11 @@ level_lists as (
         feature,
         max(has_one) as has_one,
         max(level_count) as level_count,
-        {{ dbt.listagg(
+        {{ segmentation.listed(
             dbt.concat(["case when position = 1 then '' when position = level_count then ' or ' else ', ' end", "level"]),
-            "''", "order by level_id"
+            "''", "level_id"
         ) }} as levels_in_words,
-        {{ dbt.listagg(segmentation.quoted_text("level"), "', '", "order by level_id") }} as levels_in_sql
+        {{ segmentation.listed(segmentation.quoted_text("level"), "', '", "level_id") }} as levels_in_sql
 
     from telling_levels
 
@@ -400,8 +400,8 @@ sentences as (
     select
         segmentation,
         node_id,
-        {{ dbt.listagg("rule", "' and '", "order by feature_position") }} as rule,
-        {{ dbt.listagg("condition", "' and '", "order by feature_position") }} as condition
+        {{ segmentation.listed("rule", "' and '", "feature_position") }} as rule,
+        {{ segmentation.listed("condition", "' and '", "feature_position") }} as condition
 
     from parts
 
