@@ -5,7 +5,7 @@ with
 
 parameters as (
 
-    select * from {{ ref('int_segmentation__fit_python') }}
+    select * from {{ ref('int_segmentation__fit') }}
 
 ),
 
@@ -149,14 +149,14 @@ rfm_cuts as (
 
     {% set measured %}
         select
-            sample.segmentation as population,
-            sample.feature as measure,
-            sample.value
+            fit_sample.segmentation as population,
+            fit_sample.feature as measure,
+            fit_sample.value
 
-        from fit_sample as sample
+        from fit_sample
 
-        where sample.feature in ('recency_days', 'frequency', 'monetary')
-            and sample.value is not null
+        where fit_sample.feature in ('recency_days', 'frequency', 'monetary')
+            and fit_sample.value is not null
     {% endset %}
     {{- segmentation.rfm_cuts(measured, ref('segmentation__rfm_scheme')) }}
 
