@@ -47,6 +47,7 @@ VARIABLES: dict[str, Any] = {
         },
     },
     "segmentation_options": {
+        "trainer": "sql",
         "history": {"period": "month", "periods": 6},
         "pseudonymize": {"salt": {"source": "raw", "table": "salts"}},
     },
