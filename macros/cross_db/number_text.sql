@@ -13,7 +13,7 @@
         when abs({{ expression }}) < 1e15 then
             case
                 {%- for decimals in range(0, decimals + 1) %}
-                when cast(cast({{ expression }} as decimal(28, {{ decimals }})) as {{ segmentation.type_double() }}) = {{ expression }}
+                when cast({{ segmentation.fixed_point(expression, decimals) }} as {{ segmentation.type_double() }}) = {{ expression }}
                     then {{ segmentation.decimal_text(expression, decimals) }}
                 {%- endfor %}
                 else cast({{ expression }} as {{ dbt.type_string() }})

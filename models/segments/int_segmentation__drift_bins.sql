@@ -117,6 +117,8 @@ counts as (
         null as customers,
         null as all_customers
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

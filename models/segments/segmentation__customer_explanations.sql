@@ -59,6 +59,8 @@ pullers as (
         {{ segmentation.text_literal(none) }} as {{ place }}_level
         {%- endfor %}
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

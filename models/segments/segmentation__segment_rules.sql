@@ -75,6 +75,8 @@ leaf_counts as (
         null as segment_id,
         null as customers
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 
@@ -112,6 +114,8 @@ features as (
         null as feature_position,
         {{ segmentation.boolean_literal(none) }} as is_measure
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 
@@ -130,6 +134,8 @@ populations as (
     select
         {{ segmentation.text_literal(none) }} as segmentation,
         {{ segmentation.text_literal(none) }} as population_condition
+
+    from (select 1 as one) as nothing
 
     where false
     {%- endif %}

@@ -19,6 +19,12 @@ LOADS = [pd.Timestamp("2024-12-30 04:00"), pd.Timestamp("2024-12-31 04:00")]
 # Levels that sort differently by byte and in a dictionary, one with all that SQL must quote.
 CHANNELS = ["Web", "app", "Öl & Essig", "O'Neil \\ \"Sons\"", "a b", "App"]
 
+# A model of the team's own, by the macro that scores any table.
+SCORED = """
+{{ config(materialized='table') }}
+{{ segmentation.score(source('raw', 'prospects'), 'members') }}
+"""
+
 VARIABLES: dict[str, Any] = {
     "segmentation_input": {
         "transactions": {"source": "raw", "table": "lines"},
@@ -42,6 +48,7 @@ VARIABLES: dict[str, Any] = {
         },
     },
     "segmentation_options": {
+        "trainer": "sql",
         "history": {"period": "month", "periods": 6},
         "pseudonymize": {"salt": {"source": "raw", "table": "salts"}},
     },
@@ -79,11 +86,25 @@ def members(number: int = 300, seed: int = 11) -> pd.DataFrame:
     return frame
 
 
+def prospects() -> pd.DataFrame:
+    """Gives customers whom no fit has seen: usual ones, and numbers at the ends of what doubles hold."""
+    numbers = [3.0, 0.0, -2.5, 5e-324, 1e-300, 1e160, -1e160, 9e299, -9e299, 1e308, np.inf, np.nan]
+    return pd.DataFrame(
+        {
+            "member_id": [f"prospect {place:02d}" for place in range(len(numbers))],
+            "income": numbers[::-1],
+            "visits": numbers,
+            "channel": (CHANNELS * 2)[: len(numbers) - 1] + ["unheard of"],
+        }
+    )
+
+
 def tables() -> dict[str, pd.DataFrame]:
     """Gives what stands in the warehouse before the first build."""
     return {
         "lines": deliveries()[0],
         "members": members(),
+        "prospects": prospects(),
         "salts": pd.DataFrame({"salt": ["a salt of no secret project"]}),
     }
 
@@ -96,6 +117,10 @@ class EngineProject(Consumer):
 
     schema: str
 
+    def __init__(self, folder: Path, **changes) -> None:
+        files = {"models/prospect_segments.sql": SCORED} | changes.pop("files", {})
+        super().__init__(folder, **({"variables": VARIABLES, "tables": tables()} | changes), files=files)
+
     def columns(self, table: str) -> dict[str, str]:
         """Gives the columns of a table with their types as information_schema has them, in order."""
         return dict(
@@ -107,8 +132,8 @@ class EngineProject(Consumer):
         )
 
     def public_tables(self) -> list[str]:
-        """Gives the tables and views that the package promises, sorted."""
-        return [name for name in self.relations() if name.startswith("segmentation__")]
+        """Gives the tables and views that the package promises, and the team's own, sorted."""
+        return [name for name in self.relations() if not name.startswith("int_segmentation__")]
 
     def table(self, name: str) -> pd.DataFrame:
         """Gives a table as it is: exact decimals, none for null."""
@@ -134,11 +159,11 @@ class PostgresProject(EngineProject):
 
     schema = "public"
 
-    def __init__(self, folder: Path, server, **rest) -> None:
+    def __init__(self, folder: Path, server, **changes) -> None:
         self.server = server
         self.database_name = folder.name
         server.create_database(self.database_name)
-        super().__init__(folder, **rest)
+        super().__init__(folder, **changes)
 
     def profiles(self) -> str:
         output = {
