@@ -126,13 +126,28 @@
 {% endmacro %}
 
 
-{# The engine must have dbt Python models, since the fit is one. #}
-{% macro _check_target(faults) %}
-    {% set engines = ["duckdb", "snowflake", "bigquery", "databricks"] %}
+{# The engine must be one of ours, and be able to do what the fit needs; SQL fits k-means alone. #}
+{% macro _check_trainer(asked, definitions, faults) %}
+    {% set engines = segmentation.engines() %}
+    {% set has_python = segmentation.has_python_models() %}
+    {% set which_engine = "target type '" ~ target.type ~ "' with dbt " ~ dbt_version %}
     {% if target.type not in engines %}
         {% do faults.append(
-            "target type '" ~ target.type ~ "' has no dbt Python models, which the fit needs; allowed: " ~ (engines | join(", ")) ~ "."
+            "target type '" ~ target.type ~ "' is not supported; allowed: " ~ (engines | join(", ")) ~ "."
         ) %}
+    {% elif asked == "python" and not has_python %}
+        {% do faults.append(
+            "segmentation_options.trainer: got 'python', but " ~ which_engine ~ " has no Python models; allowed here: auto, sql."
+        ) %}
+    {% elif asked == "sql" or not has_python %}
+        {% set why = "trainer is sql" if asked == "sql" else which_engine ~ " has no Python models" %}
+        {% for name, definition in definitions.items() if definition.frozen_model is none and definition.algorithm != "kmeans" %}
+            {% do faults.append(
+                "segmentation_definitions." ~ name ~ ".algorithm: got '" ~ definition.algorithm ~ "', which SQL does not fit ("
+                ~ why ~ "); allowed: kmeans"
+                ~ (", or trainer: auto" if has_python else ", or a frozen_model that was fitted elsewhere") ~ "."
+            ) %}
+        {% endfor %}
     {% endif %}
 {% endmacro %}
 

@@ -19,7 +19,7 @@
     {% set input = segmentation._read_input(faults) %}
     {% set options = segmentation._read_options(faults) %}
     {% set definitions = segmentation._read_definitions(faults, input) %}
-    {% do segmentation._check_target(faults) %}
+    {% do segmentation._check_trainer(options.trainer, definitions, faults) %}
     {% do return({
         "input": input, "definitions": definitions, "options": options, "faults": faults
     }) %}
@@ -190,6 +190,7 @@
     {% do segmentation._check_whole_number(options, "seed", 0, 4294967295, path, defaults, faults) %}
     {% do segmentation._check_share(options, "minimum_segment_share", path, defaults, faults) %}
     {% do segmentation._check_share(options, "minimum_stability", path, defaults, faults) %}
+    {% do segmentation._check_choice(options, "trainer", ["auto", "python", "sql"], path, defaults, faults) %}
     {% do segmentation._check_choice(options, "data_test_severity", ["warn", "error"], path, defaults, faults) %}
     {% do segmentation._check_whole_number(options, "suppress_below", 0, 1000000000, path, defaults, faults) %}
     {% do options.update({

@@ -7,6 +7,7 @@
         "minimum_segment_share": 0.01,
         "minimum_stability": 0.8,
         "seed": 42,
+        "trainer": "auto",
         "data_test_severity": "warn",
         "pseudonymize": none,
         "erased_customers": none,

@@ -2,7 +2,7 @@ with
 
 parameters as (
 
-    select * from {{ ref('int_segmentation__fit_python') }}
+    select * from {{ ref('int_segmentation__fit') }}
 
 ),
 

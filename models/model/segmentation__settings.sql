@@ -5,8 +5,11 @@
 {%- set options = configuration.options %}
 {#- What a model depends on: not the day that is looked at, not how tests report. -#}
 {%- set lasting_options = options.items() | rejectattr("0", "in", [
-    "as_of_date", "data_test_severity", "erased_customers", "suppress_below", "refit", "history", "drift"
+    "as_of_date", "data_test_severity", "erased_customers", "suppress_below", "refit", "history", "drift", "trainer"
 ]) | list %}
+{#- The trainer counts by what it is, whether asked for or found by `auto`. -#}
+{%- set trainer = segmentation.trainer() %}
+{%- set lasting = lasting_options + ([("trainer", "sql")] if trainer == "sql" else []) %}
 {%- set rows = [] %}
 {%- for name, definition in configuration.definitions.items() %}
     {%- for feature in definition.features %}
@@ -65,13 +68,14 @@ final as (
         {{ segmentation.number_literal(options.minimum_segment_share, segmentation.type_double()) }} as minimum_segment_share,
         {{ segmentation.number_literal(options.minimum_stability, segmentation.type_double()) }} as minimum_stability,
         {{ segmentation.number_literal(options.seed, dbt.type_bigint()) }} as seed,
+        {{ segmentation.text_literal(trainer) }} as trainer,
         {{ segmentation.text_literal(options.refit.policy) }} as refit,
         {{ segmentation.number_literal(options.refit.after_days, "integer") }} as refit_after_days,
         {{ segmentation.text_literal(options.history.period) }} as history_period,
         {{ segmentation.number_literal(options.history.periods, "integer") }} as history_periods,
         {{ segmentation.number_literal(options.drift.warn, segmentation.type_double()) }} as drift_warn,
         {{ segmentation.number_literal(options.drift.error, segmentation.type_double()) }} as drift_error,
-        {{ segmentation.text_literal(local_md5(tojson([definition, lasting_options]))) }} as settings_hash
+        {{ segmentation.text_literal(local_md5(tojson([definition, lasting]))) }} as settings_hash
     {{ "" if loop.last else "union all" }}
     {%- endfor %}
 

@@ -1,0 +1,61 @@
+{%- set search = ref('int_segmentation__fit_sql_search') %}
+{%- do segmentation.raise_fit_faults(search) %}
+{%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+
+with
+
+points as (
+
+    select * from {{ ref('int_segmentation__fit_sql_points') }}
+
+    where is_fitted
+
+),
+
+starts as (
+
+    select centroids.*
+
+    from {{ ref('int_segmentation__fit_sql_search_centroids') }} as centroids
+
+    inner join {{ search }} as search
+        on centroids.segmentation = search.segmentation
+        and centroids.k = search.k
+
+    where search.parameter = 'is_chosen'
+        and search.value = 1
+
+),
+
+wanted as (
+
+    select distinct
+        segmentation,
+        k,
+        start_id
+
+    from starts
+
+),
+
+{{- segmentation.k_means(
+    "points", "wanted", "starts", coordinates, segmentation.largest_searched_k(), segmentation.training_iterations()["final"]
+) }},
+
+final as (
+
+    select
+        ---------- ids
+        segmentation,
+        cast(k as integer) as k,
+        cast(start_id as integer) as start_id,
+        cast(cluster as integer) as cluster,
+
+        ---------- numbers
+        {{ coordinates | join(",\n        ") }}
+
+    from centroids
+
+)
+
+select * from final

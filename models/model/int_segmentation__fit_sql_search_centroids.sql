@@ -1,0 +1,50 @@
+{%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+{%- set points = ref('int_segmentation__fit_sql_points') %}
+{%- set settings = ref('segmentation__settings') %}
+
+with
+
+points as (
+
+    {{ segmentation.first_points(points, settings, coordinates, segmentation.training_sizes()["search"]) }}
+
+),
+
+starts as (
+
+    select * from {{ ref('int_segmentation__fit_sql_starts') }}
+
+),
+
+wanted as (
+
+    select distinct
+        segmentation,
+        k,
+        start_id
+
+    from starts
+
+),
+
+{{- segmentation.k_means(
+    "points", "wanted", "starts", coordinates, segmentation.largest_searched_k(), segmentation.training_iterations()["search"]
+) }},
+
+final as (
+
+    select
+        ---------- ids
+        segmentation,
+        cast(k as integer) as k,
+        cast(start_id as integer) as start_id,
+        cast(cluster as integer) as cluster,
+
+        ---------- numbers
+        {{ coordinates | join(",\n        ") }}
+
+    from centroids
+
+)
+
+select * from final
