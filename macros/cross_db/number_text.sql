@@ -19,7 +19,21 @@
 
 {# A number as it is read out: to the unit from a thousand up, else to two or four decimals. #}
 {% macro rounded_text(expression) -%}
-    {{- segmentation.number_text(
-        "round(" ~ expression ~ ", case when abs(" ~ expression ~ ") >= 1000 then 0 when abs(" ~ expression ~ ") >= 1 then 2 else 4 end)"
-    ) -}}
+    {{- segmentation.number_text(segmentation.rounded(
+        expression,
+        "case when abs(" ~ expression ~ ") >= 1000 then 0 when abs(" ~ expression ~ ") >= 1 then 2 else 4 end"
+    )) -}}
 {%- endmacro %}
+
+
+{# A double rounded to a number of decimals, ties away from zero. #}
+{% macro rounded(expression, decimals) %}
+    {{- return(adapter.dispatch("rounded", "segmentation")(expression, decimals)) -}}
+{% endmacro %}
+
+{# Some engines round only fixed-point to decimals, others only to a number of decimals that is a constant. #}
+{% macro default__rounded(expression, decimals) -%}
+    sign({{ expression }}) * floor(abs({{ expression }}) * power(10, {{ decimals }}) + 0.5) / power(10, {{ decimals }})
+{%- endmacro %}
+
+{% macro duckdb__rounded(expression, decimals) %}round({{ expression }}, {{ decimals }}){% endmacro %}

@@ -41,7 +41,7 @@
     ),
 
     {# A place that the model leaves empty is farther than any customer can be. #}
-    measured as (
+    measured as {{ segmentation.materialized() }}(
 
         select
             scaled.customer_id,
@@ -75,7 +75,7 @@
 
     ),
 
-    placed as (
+    placed as {{ segmentation.materialized() }}(
 
         select
             nearest.*,

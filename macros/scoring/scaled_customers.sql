@@ -121,7 +121,7 @@
     ),
 
     {# The bounds keep every distance finite, whatever a customer's numbers are. #}
-    scaled as (
+    scaled as {{ segmentation.materialized() }}(
 
         select
             customer_id,

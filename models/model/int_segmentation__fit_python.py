@@ -2,7 +2,8 @@
 
 Nothing here is applied to customers: SQL scores them by the same formulas, of which `assign` is
 the twin. Each function is pure and takes numpy arrays of one row per customer; `model` at the end
-is what dbt calls.
+is what dbt calls. scikit-learn and scipy are imported by the functions that use them: a build in
+which no fit is due does not wait for them (1.5 s).
 """
 
 import hashlib
@@ -15,25 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import sklearn
-from scipy import optimize, stats
-from scipy.cluster import hierarchy
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist, pdist
-from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
-from sklearn.metrics import (
-    adjusted_rand_score,
-    calinski_harabasz_score,
-    davies_bouldin_score,
-    pairwise_distances,
-    silhouette_samples,
-)
-from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import NearestNeighbors
-from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import gen_batches
-from threadpoolctl import threadpool_limits
 
 # What bounds the cost of a fit, whatever the sample's size.
 SEARCH_SAMPLE_SIZE = 20_000
@@ -467,6 +449,8 @@ def fit_power(values: np.ndarray, transform: str) -> float | None:
 
     The likelihoods are scipy's boxcox_llf and yeojohnson_llf. A constant gets lambda 1.
     """
+    from scipy import optimize, stats
+
     if transform not in ("box_cox", "yeo_johnson"):
         return None
     if values.min() == values.max():
@@ -518,6 +502,8 @@ def center_and_scale(values: np.ndarray, scaler: str) -> tuple[float, float]:
 
 def skewness(values: np.ndarray) -> float:
     """Gives the skewness, corrected for bias as pandas and spreadsheets do; NaN for a constant."""
+    from scipy import stats
+
     mean, scale = mean_and_scale(values)
     if values.min() == values.max() or not math.isfinite(scale):
         return math.nan
@@ -708,6 +694,8 @@ def count_distinct(points: np.ndarray) -> int:
 
 def squared_distances(points: np.ndarray, prototypes: Prototypes) -> np.ndarray:
     """Gives the squared distance of each point to each prototype, offset and whitening included."""
+    from scipy.spatial.distance import cdist
+
     if prototypes.whitening is None:
         distances = cdist(points, prototypes.location, "sqeuclidean")
     else:
@@ -723,6 +711,8 @@ def assign(points: np.ndarray, prototypes: Prototypes) -> np.ndarray:
 
     Of equally near ones the lowest cluster; noise where none reaches the point.
     """
+    from sklearn.utils import gen_batches
+
     clusters = np.empty(len(points), dtype=int)
     at_once = max(1, DISTANCES_AT_ONCE // len(prototypes.cluster))
     for batch in gen_batches(len(points), at_once):
@@ -773,6 +763,8 @@ def partition_by_k_means(
     points: np.ndarray, ks: Iterable[int], request: Request
 ) -> dict[int, Partition]:
     """Gives scikit-learn's k-means for each k, the best of `n_init` starts."""
+    from sklearn.cluster import KMeans
+
     partitions = {}
     for k in ks:
         fit = KMeans(n_clusters=k, random_state=library_seed(request), **request.options)
@@ -788,6 +780,8 @@ def partition_by_linkage(
 
     Under single linkage a customer belongs with the nearest customer; else centroids tell.
     """
+    from scipy.cluster import hierarchy
+
     linkage = request.options["linkage"]
     # scipy refuses one customer, whose tree has no merges.
     tree = hierarchy.linkage(points, linkage) if len(points) > 1 else np.empty((0, 4))
@@ -802,6 +796,9 @@ def partition_by_linkage(
 
 def cut_tree(tree: np.ndarray, k: int) -> np.ndarray:
     """Undoes the last k - 1 merges; gives the cluster of each node below, customers first."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     customers = len(tree) + 1
     merges = customers - k
     parents = np.repeat(np.arange(customers, customers + merges), 2)
@@ -819,6 +816,9 @@ def cophenetic_correlation(points: np.ndarray, tree: np.ndarray) -> float:
     As scipy's cophenet (Sokal and Rohlf 1962), but in place: its copies take gigabytes. NaN where
     one of both varies by rounding errors alone.
     """
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import pdist
+
     if len(points) < 3:
         return math.nan
     distances, heights = pdist(points), hierarchy.cophenet(tree)
@@ -834,6 +834,8 @@ def partition_by_gaussian_mixture(
     points: np.ndarray, ks: Iterable[int], request: Request
 ) -> dict[int, Partition]:
     """Gives scikit-learn's Gaussian mixture for each k; raises ValueError where none is found."""
+    from sklearn.mixture import GaussianMixture
+
     # scikit-learn refuses one customer; twice the same has the same mean and covariance.
     fitted_points = np.repeat(points, 2, axis=0) if len(points) == 1 else points
     partitions = {}
@@ -856,10 +858,10 @@ def partition_by_gaussian_mixture(
     return partitions
 
 
-def component_prototypes(mixture: GaussianMixture) -> Prototypes:
-    """Makes prototypes of components, whose squared distance orders as their log-probability.
+def component_prototypes(mixture: Any) -> Prototypes:
+    """Makes prototypes of the components of a fitted GaussianMixture.
 
-    That is -2 ln(weight * density) but for what all components share.
+    Their squared distance orders as their log-probability: it is -2 ln(weight * density) but for what all components share.
     """
     components, dimensions = mixture.means_.shape
     factors = mixture.precisions_cholesky_
@@ -889,6 +891,8 @@ PARTITIONERS = {
 
 def kth_distances(points: np.ndarray, k: int) -> np.ndarray:
     """Gives each point's distance to its k-th nearest, itself counted, as scikit-learn counts."""
+    from sklearn.neighbors import NearestNeighbors
+
     distances, _ = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(points)
     return distances[:, -1]
 
@@ -930,6 +934,8 @@ def resolve_options(points: np.ndarray, request: Request) -> Request:
 
 def partition_by_dbscan(points: np.ndarray, request: Request) -> Partition:
     """Gives scikit-learn's DBSCAN, scored by the nearest core point within eps."""
+    from sklearn.cluster import DBSCAN
+
     fit = DBSCAN(**request.options).fit(points)
     core = fit.core_sample_indices_
     radius = np.full(len(core), float(request.options["eps"]))
@@ -942,6 +948,9 @@ def partition_by_hdbscan(points: np.ndarray, request: Request) -> Partition:
 
     One reaches as far as its own core distance, and not as far as the nearest noise customer.
     """
+    from sklearn.cluster import HDBSCAN
+    from sklearn.neighbors import NearestNeighbors
+
     # Customers that are all alike are one segment; else the library never gives just one.
     is_single = count_distinct(points) == 1
     fit = HDBSCAN(**request.options, allow_single_cluster=is_single, n_jobs=1, copy=True)
@@ -1005,6 +1014,8 @@ def stabilities(
     no better than chance (Hubert and Arabie 1985; resampling as in Hennig 2007). Left out are
     k = 1 and samples too small to resample.
     """
+    from sklearn.metrics import adjusted_rand_score
+
     ks = [k for k in partitions if 1 < k <= len(points) / CUSTOMERS_PER_SEGMENT_FOR_STABILITY]
     options = dict(request.options)
     if "n_init" in options:
@@ -1032,6 +1043,8 @@ def measure_quality(
 
     Noise counts among the customers of whom a segment has a share, and in nothing else.
     """
+    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+
     k, clustered = len(partition.centroids), partition.labels != NOISE
     labels, measured = partition.labels[clustered], points[clustered]
     comparable = is_comparable(labels)
@@ -1050,6 +1063,8 @@ def measure_quality(
 
 def silhouettes(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Gives each customer's silhouette from the matrix of distances; NaN where undefined."""
+    from sklearn.metrics import silhouette_samples
+
     values, clustered = np.full(len(labels), math.nan), labels != NOISE
     if is_comparable(labels[clustered]):
         if not clustered.all():
@@ -1215,6 +1230,8 @@ def find_leaves(
     Takes values in own units (customers x coordinates), the cluster of each, and the coordinates
     that the tree may use. Neighbors that stand for the same cluster are one leaf.
     """
+    from sklearn.tree import DecisionTreeClassifier
+
     tree = DecisionTreeClassifier(
         max_depth=RULE_DEPTH,
         max_leaf_nodes=max(2, min(MOST_LEAVES, LEAVES_PER_SEGMENT * len(np.unique(labels)))),
@@ -1311,6 +1328,8 @@ def search_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -
     Raises ValueError where a fixed k is more than there are distinct customers, and where the
     chosen k leaves a segment empty.
     """
+    from sklearn.metrics import pairwise_distances
+
     distinct = count_distinct(points)
     is_fixed = request.k_min == request.k_max
     if is_fixed and distinct < request.k_max:
@@ -1351,6 +1370,8 @@ def search_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -
 
 def find_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -> Fit:
     """Has the algorithm find the segments. Raises ValueError where all customers are noise."""
+    from sklearn.metrics import pairwise_distances
+
     partition = FINDERS[request.algorithm](points, request)
     k = len(partition.centroids)
     if k == 0:
@@ -1615,6 +1636,8 @@ def summary_rows(
     request: Request, partition: Partition, points: np.ndarray, sampled: int
 ) -> list[dict[str, Any]]:
     """Gives the rows that hold for a segmentation as a whole, of whose sample some were outliers."""
+    import sklearn
+
     rows = [
         parameter_row("algorithm", text_value=request.algorithm),
         parameter_row("algorithm_options", text_value=json.dumps(request.options, sort_keys=True)),
@@ -1638,6 +1661,11 @@ def to_output(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def fit_segmentations(sample: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFrame:
     """Fits every segmentation of the settings; gives the parameters of all as one frame."""
+    if sample.empty:
+        return to_output([])
+    from sklearn import cluster  # noqa: F401 - a library of threads has to be there to be limited
+    from threadpoolctl import threadpool_limits
+
     rows = []
     # One thread: sums do not depend on the number of cores, and the many small fits do not wait
     # for each other where the database keeps the cores busy (measured: 2 s instead of 30 s).

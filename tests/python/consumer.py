@@ -99,7 +99,7 @@ class Consumer:
         self.folder = folder
         self.database = folder / "shop.duckdb"
         folder.mkdir(parents=True, exist_ok=True)
-        self.write("profiles.yml", PROFILES.format(path=self.database))
+        self.write("profiles.yml", self.profiles())
         self.write("packages.yml", yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]}))
         # What `dbt deps` does with a local package, without its start-up time;
         # test_consumer_unconfigured.py runs `dbt deps` itself.
@@ -126,6 +126,10 @@ class Consumer:
                     }
                 ),
             )
+
+    def profiles(self) -> str:
+        """Gives the text of profiles.yml: where the warehouse is."""
+        return PROFILES.format(path=self.database)
 
     def write(self, path: str, text: str) -> None:
         """Writes a file of the project."""

@@ -7,6 +7,8 @@ import importlib.util
 import json
 import math
 import os
+import subprocess
+import sys
 import warnings
 from decimal import Decimal
 from pathlib import Path
@@ -836,6 +838,37 @@ def test_a_fit_runs_on_one_thread_and_gives_the_threads_back(monkeypatch):
         run(blobs(FOUR_CORNERS)[0])
         assert threads() == before
     assert seen == [{1}]
+
+
+LATE_IMPORTS = """
+import importlib.util, sys
+import pandas as pd
+path, sample, settings = sys.argv[1:]
+sample, settings = pd.read_pickle(sample), pd.read_pickle(settings)
+specification = importlib.util.spec_from_file_location("fit_python", path)
+fit = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(fit)
+assert fit.fit_segmentations(sample[:0], settings).empty
+assert not {"scipy", "sklearn"} & sys.modules.keys()
+seen, choose_k = [], fit.choose_k
+def look(*arguments):
+    from threadpoolctl import threadpool_info
+    seen.extend(threadpool_info())
+    return choose_k(*arguments)
+fit.choose_k = look
+fit.fit_segmentations(sample, settings)
+assert {library["user_api"] for library in seen} == {"blas", "openmp"}, seen
+assert {library["num_threads"] for library in seen} == {1}, seen
+"""
+
+
+def test_libraries_wait_for_a_fit_and_are_limited_to_one_thread(tmp_path):
+    wide, _ = blobs(FOUR_CORNERS)
+    make_sample(wide).to_pickle(tmp_path / "sample")
+    make_settings(wide.columns).to_pickle(tmp_path / "settings")
+    arguments = [MODEL_PATH, tmp_path / "sample", tmp_path / "settings"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", LATE_IMPORTS, *arguments], check=True, env=environment)
 
 
 def test_summary_rows():

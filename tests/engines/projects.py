@@ -1,0 +1,187 @@
+"""One team's dbt project, with this package installed, on each engine: the same data, the same vars."""
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from consumer import Consumer  # noqa: E402
+from shop_data import order_lines  # noqa: E402
+
+LOADS = [pd.Timestamp("2024-12-30 04:00"), pd.Timestamp("2024-12-31 04:00")]
+# Levels that sort differently by byte and in a dictionary, one with all that SQL must quote.
+CHANNELS = ["Web", "app", "Öl & Essig", "O'Neil \\ \"Sons\"", "a b", "App"]
+
+VARIABLES: dict[str, Any] = {
+    "segmentation_input": {
+        "transactions": {"source": "raw", "table": "lines"},
+        "columns": {"line_id": "line"},
+        "incremental": {"loaded_at": "loaded_at"},
+    },
+    "segmentation_definitions": {
+        "rfm": {},
+        "members": {
+            "customers": {"source": "raw", "table": "members"},
+            "customer_id": "member_id",
+            "features": {
+                "income": {"impute": "median", "clip": [0.01, 0.99]},
+                "visits": {"transform": "yeo_johnson"},
+                "channel": {"kind": "category", "weight": 0.5},
+            },
+            "value": "income",
+            "outliers": {"low": 0.05, "high": 0.95, "fence": 1.5},
+            "k": 3,
+            "names": {"order_by": "income", "low_to_high": ["small", "medium", "large"]},
+        },
+    },
+    "segmentation_options": {
+        "history": {"period": "month", "periods": 6},
+        "pseudonymize": {"salt": {"source": "raw", "table": "salts"}},
+    },
+}
+
+
+def deliveries() -> list[pd.DataFrame]:
+    """Gives the lines of two loads: the second brings a tenth of all lines, some from long ago."""
+    lines = order_lines(240).reset_index(drop=True)
+    # Ids of a case and an alphabet that only bytes tell apart.
+    for old, new in [("10001", "ab-1"), ("10002", "AB-1"), ("10003", "Åsa"), ("10004", "a b")]:
+        lines["customer_id"] = lines["customer_id"].replace(old, new)
+    late = lines.index % 10 == 0
+    return [
+        lines.assign(loaded_at=load, line=lines.index)[keep]
+        for load, keep in zip(LOADS, (~late, late), strict=True)
+    ]
+
+
+def members(number: int = 300, seed: int = 11) -> pd.DataFrame:
+    """Gives customers in three groups of income, with values missing and far out."""
+    generator = np.random.default_rng(seed)
+    group = np.arange(number) % 3
+    frame = pd.DataFrame(
+        {
+            "member_id": [f"{'Mm'[place % 2]}-{place // 2:03d}" for place in range(number)],
+            "income": np.round(generator.lognormal(9 + 0.8 * group, 0.2), 2),
+            "visits": generator.poisson(2 + 4 * group),
+            "channel": [CHANNELS[place % len(CHANNELS)] for place in generator.permutation(number)],
+        }
+    )
+    frame.loc[::37, "income"] = np.nan
+    frame.loc[::41, "channel"] = None
+    frame.loc[5, "income"] = 1e7
+    return frame
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """Gives what stands in the warehouse before the first build."""
+    return {
+        "lines": deliveries()[0],
+        "members": members(),
+        "salts": pd.DataFrame({"salt": ["a salt of no secret project"]}),
+    }
+
+
+class EngineProject(Consumer):
+    """A project on one engine; an engine says how to reach it, to load a table and to read one.
+
+    `schema` is where dbt builds.
+    """
+
+    schema: str
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Gives the columns of a table with their types as information_schema has them, in order."""
+        return dict(
+            self.rows(
+                "select column_name, data_type from information_schema.columns "
+                f"where table_schema = '{self.schema}' and table_name = '{table}' "
+                "order by ordinal_position"
+            )
+        )
+
+    def public_tables(self) -> list[str]:
+        """Gives the tables and views that the package promises, sorted."""
+        return [name for name in self.relations() if name.startswith("segmentation__")]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Gives a table as it is: exact decimals, none for null."""
+        return pd.DataFrame(
+            self.rows(f"select * from {self.schema}.{name}"),
+            columns=list(self.columns(name)),
+            dtype=object,
+        )
+
+    def add_delivery(self) -> None:
+        """Loads the second day's lines."""
+        self.load("lines", pd.concat(deliveries(), ignore_index=True))
+
+
+class DuckDBProject(EngineProject):
+    """The project on a DuckDB file."""
+
+    schema = "main"
+
+
+class PostgresProject(EngineProject):
+    """The project in a database of its own of a running `PostgresServer`."""
+
+    schema = "public"
+
+    def __init__(self, folder: Path, server, **rest) -> None:
+        self.server = server
+        self.database_name = folder.name
+        server.create_database(self.database_name)
+        super().__init__(folder, **rest)
+
+    def profiles(self) -> str:
+        output = {
+            "type": "postgres",
+            "host": "127.0.0.1",
+            "port": self.server.port,
+            "user": self.server.user,
+            "password": self.server.password,
+            "dbname": self.database_name,
+            "schema": self.schema,
+            "threads": 2,
+        }
+        return yaml.safe_dump({"shop": {"target": "postgres", "outputs": {"postgres": output}}})
+
+    def load(self, name: str, content: pd.DataFrame) -> None:
+        types = {"f": "double precision", "i": "bigint", "M": "timestamp", "b": "boolean"}
+        columns = ", ".join(
+            f"{column} {types.get(kind.kind, 'text')}" for column, kind in content.dtypes.items()
+        )
+        lines = io.StringIO(content.to_csv(index=False, header=False))
+        with self._cursor() as cursor:
+            cursor.execute("create schema if not exists raw")
+            cursor.execute(f"create table if not exists raw.{name} ({columns})")
+            cursor.execute(f"truncate raw.{name}")
+            cursor.copy_expert(f"copy raw.{name} from stdin (format csv)", lines)
+
+    def rows(self, sql: str) -> list[tuple]:
+        with self._cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def relations(self) -> list[str]:
+        return [
+            name
+            for (name,) in self.rows(
+                "select table_name from information_schema.tables "
+                f"where table_schema = '{self.schema}' order by table_name collate \"C\""
+            )
+        ]
+
+    @contextlib.contextmanager
+    def _cursor(self):
+        with (
+            contextlib.closing(self.server.connect(self.database_name)) as connection,
+            connection.cursor() as cursor,
+        ):
+            yield cursor
