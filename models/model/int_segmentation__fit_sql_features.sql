@@ -1,6 +1,9 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set transforms = segmentation.transforms() %}
 {%- set double = segmentation.type_double() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -1058,3 +1061,4 @@ select
     text_value
 
 from final
+{% endcall %}

@@ -1,6 +1,9 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set text = dbt.type_string() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -443,3 +446,4 @@ final as (
 )
 
 select * from final
+{% endcall %}
