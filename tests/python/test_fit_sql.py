@@ -216,7 +216,13 @@ def consumer(tmp_path_factory):
         variables(),
         tables={name: frame for name, (frame, _) in TABLES.items()},
     )
-    run = consumer.dbt("build", "--select", "+int_segmentation__model_candidate")
+    run = consumer.dbt(
+        "build",
+        "--select",
+        "+int_segmentation__model_candidate",
+        "--indirect-selection",
+        "cautious",
+    )
     assert run.exit_code == 0, run.output[-6000:]
     assert run.names("warn", "error", "fail", "skipped") == []
     return consumer
