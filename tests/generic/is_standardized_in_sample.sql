@@ -37,18 +37,18 @@ sampled as (
 
     select
         scaling.*,
-        sample.customer_id,
-        sample.value,
+        fit_sample.customer_id,
+        fit_sample.value,
         max(case
-            when sample.value < scaling.fence_low or sample.value > scaling.fence_high then 1
+            when fit_sample.value < scaling.fence_low or fit_sample.value > scaling.fence_high then 1
             else 0
-        end) over (partition by sample.segmentation, sample.customer_id) as is_outlier
+        end) over (partition by fit_sample.segmentation, fit_sample.customer_id) as is_outlier
 
-    from {{ ref('int_segmentation__fit_sample') }} as sample
+    from {{ ref('int_segmentation__fit_sample') }} as fit_sample
 
     inner join scaling
-        on sample.segmentation = scaling.segmentation
-        and sample.feature = scaling.feature
+        on fit_sample.segmentation = scaling.segmentation
+        and fit_sample.feature = scaling.feature
 
 ),
 
