@@ -10,7 +10,7 @@ settings as (
 ),
 
 {# Beyond these bounds the values cannot be summed up; they are faults where no transform tames them. #}
-sample as (
+fit_sample as (
 
     select
         fit_sample.segmentation,
@@ -40,7 +40,7 @@ repeated_customers as (
             segmentation,
             customer_id
 
-        from sample
+        from fit_sample
 
         group by
             segmentation,
@@ -65,7 +65,7 @@ sample_counts as (
         value,
         count(*) as customers
 
-    from sample
+    from fit_sample
 
     where value is not null
 
@@ -130,44 +130,44 @@ fences as (
 outliers as (
 
     select distinct
-        sample.segmentation,
-        sample.customer_id
+        fit_sample.segmentation,
+        fit_sample.customer_id
 
-    from sample
+    from fit_sample
 
     inner join fences
-        on sample.segmentation = fences.segmentation
-        and sample.feature = fences.feature
+        on fit_sample.segmentation = fences.segmentation
+        and fit_sample.feature = fences.feature
 
-    where sample.value < fences.fence_low
-        or sample.value > fences.fence_high
+    where fit_sample.value < fences.fence_low
+        or fit_sample.value > fences.fence_high
 
 ),
 
 fitted_counts as (
 
     select
-        sample.segmentation,
-        sample.feature,
-        sample.kind,
-        sample.value,
-        sample.text_value,
+        fit_sample.segmentation,
+        fit_sample.feature,
+        fit_sample.kind,
+        fit_sample.value,
+        fit_sample.text_value,
         count(*) as customers
 
-    from sample
+    from fit_sample
 
     left join outliers
-        on sample.segmentation = outliers.segmentation
-        and sample.customer_id = outliers.customer_id
+        on fit_sample.segmentation = outliers.segmentation
+        and fit_sample.customer_id = outliers.customer_id
 
     where outliers.customer_id is null
 
     group by
-        sample.segmentation,
-        sample.feature,
-        sample.kind,
-        sample.value,
-        sample.text_value
+        fit_sample.segmentation,
+        fit_sample.feature,
+        fit_sample.kind,
+        fit_sample.value,
+        fit_sample.text_value
 
 ),
 
@@ -903,7 +903,7 @@ faults as (
             "'raise outliers.fence, or leave features out of the segmentation'",
         ]) }} as fault
 
-    from (select distinct segmentation from sample) as sampled
+    from (select distinct segmentation from fit_sample) as sampled
 
     where segmentation not in (select segmentation from fitted_counts)
 
