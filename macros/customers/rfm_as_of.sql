@@ -6,9 +6,11 @@
     With several days each order day is read once: it belongs to the first as-of day that knows it,
     these gains are summed up over the as-of days, and a sum is valid until the next gain.
 
-    has_one_day   whether `as_of_dates` is known to have one row; gives the same without those steps
+    has_one_day       whether `as_of_dates` is known to have one row; gives the same without those steps
+    summed_customers  with one day: a CTE of other customers, in the columns of an RFM table whose sums
+                      are still right; none for none
 #}
-{% macro rfm_as_of(has_one_day) %}
+{% macro rfm_as_of(has_one_day, summed_customers=none) %}
     {%- if not has_one_day %}
 
     {# There are far fewer days than orders, so the days look for their as-of day. #}
@@ -144,6 +146,23 @@
             customer_id
 
         having count(first_purchase_date) > 0
+        {%- if summed_customers is not none %}
+
+        union all
+
+        select
+            as_of_dates.as_of_date,
+            {{ summed_customers }}.customer_id,
+            {{ summed_customers }}.first_order_date,
+            {{ summed_customers }}.last_order_date,
+            {{ summed_customers }}.frequency,
+            {{ summed_customers }}.monetary,
+            {{ summed_customers }}.returned_amount
+
+        from {{ summed_customers }}
+
+        cross join as_of_dates
+        {%- endif %}
         {%- else -%}
         select
             as_of_dates.as_of_date,
@@ -180,6 +199,7 @@
             cast({{ dbt.datediff("last_order_date", "as_of_date", "day") }} as integer) as recency_days,
             cast(frequency as integer) as frequency,
             monetary,
+            returned_amount,
             cast({{ dbt.datediff("first_order_date", "as_of_date", "day") }} as integer) as tenure_days,
             cast(monetary as {{ segmentation.type_double() }}) / frequency as average_order_value,
             case

@@ -47,9 +47,11 @@
 
     source   the relation it is summed up from, with rebuilt_at
     basis    text of what else its rows hang on, which stands in its column basis; none for nothing else
+    stands   whether the table is there to go on with; as dbt's is_incremental, where nothing is said
 #}
-{% macro summed_state(source, basis=none) %}
-    {% if not segmentation.is_building() or segmentation.is_unit_test() or not is_incremental() %}
+{% macro summed_state(source, basis=none, stands=none) %}
+    {% set stands = is_incremental() if stands is none else stands %}
+    {% if not segmentation.is_building() or segmentation.is_unit_test() or not stands %}
         {% do return(segmentation._state(none)) %}
     {% endif %}
     {% if segmentation._lacks(["loaded_at", "rebuilt_at"] + (["basis"] if basis is not none else [])) %}
@@ -77,6 +79,16 @@
         {% do return(segmentation._state("no loaded_at of its lines can be read")) %}
     {% endif %}
     {% do return(segmentation._state(none, last_loaded_at)) %}
+{% endmacro %}
+
+
+{# What is_incremental says of an incremental table, of a plain one, which may read its last state while it is made anew. #}
+{% macro is_standing_table() %}
+    {% set relation = load_relation(this) %}
+    {% do return(
+        relation is not none and relation.type == "table"
+        and model.config.materialized == "table" and not should_full_refresh()
+    ) %}
 {% endmacro %}
 
 

@@ -1,27 +1,54 @@
 {#
-    K-means by Lloyd's iterations (Lloyd 1982), each a step of SQL: for many segmentations and many k
+    K-means by Lloyd's iterations (Lloyd 1982), each a step of SQL: for many segmentations, k and starts
     at once, which are told apart by their columns. All steps take and give relations or CTEs of
 
       points     (segmentation, customer_number, <coordinates>), one row a customer
-      centroids  (segmentation, k, cluster, <coordinates>), one row a cluster, counted from 0
-      wanted     (segmentation, k), what is looked for
+      centroids  (segmentation, k, start_id, cluster, <coordinates>), one row a cluster, counted from 0
+      wanted     (segmentation, k, start_id), what is looked for
 #}
 
-{# How many iterations there are: k-means has no way to stop early in one query. #}
-{% macro iterations() %}
-    {% do return(40) %}
+{#
+    CTEs from `clusters`, all that are wanted, to `centroids`, after some iterations; k-means has no way
+    to stop early in one query.
+
+    start       CTE or relation: the centroids to start from
+    largest_k   number: no k is larger
+#}
+{% macro k_means(points, wanted, start, coordinates, largest_k, iterations) %}
+    clusters as (
+
+        {{ segmentation.wanted_clusters(wanted, largest_k) }}
+
+    ),
+
+    {%- for iteration in range(1, iterations + 1) %}
+
+    centroids_{{ iteration }} as {{ segmentation.materialized_cte() }} (
+
+        {{ segmentation.next_centroids(points, start if loop.first else "centroids_" ~ (iteration - 1), "clusters", coordinates) }}
+
+    ),
+    {%- endfor %}
+
+    centroids as (
+
+        select * from centroids_{{ iterations }}
+
+    )
 {% endmacro %}
 
 
 {#
-    Where the centroids start: the customers in the order of the sum of their coordinates, cut into k
-    slices of the same size; the mean of each. No luck is in it, nor the order of rows. Customers who are
-    alike count once, so that k slices are k places where there are as many.
+    Where centroids may start: the customers in some order, cut into k slices of the same size; the mean
+    of each. Start 0 orders them by the sum of their coordinates, the others by one coordinate each. No
+    luck is in it, nor the order of rows. Customers who are alike count once, so that k slices are k
+    places where there are as many.
 #}
 {% macro start_centroids(points, wanted, coordinates) %}
     select
         segmentation,
         k,
+        start_id,
         cluster
         {%- for coordinate in coordinates %},
         avg({{ coordinate }}) as {{ coordinate }}
@@ -37,32 +64,57 @@
         from (
 
             select
-                different.*,
+                ordered.*,
                 row_number() over (
-                    partition by segmentation
-                    order by {{ coordinates | join(" + ") }}, {{ coordinates | join(", ") }}
+                    partition by segmentation, start_id
+                    order by sort_value, {{ coordinates | join(", ") }}
                 ) as place,
-                count(*) over (partition by segmentation) as all_places
+                count(*) over (partition by segmentation, start_id) as all_places
 
-            from (select distinct segmentation, {{ coordinates | join(", ") }} from {{ points }}) as different
+            from (
+
+                select
+                    different.*,
+                    starts.start_id,
+                    case starts.start_id
+                        {%- for coordinate in coordinates[:segmentation.starts(coordinates) - 1] %}
+                        when {{ loop.index }} then {{ coordinate }}
+                        {%- endfor %}
+                        else {{ coordinates | join(" + ") }}
+                    end as sort_value
+
+                from (select distinct segmentation, {{ coordinates | join(", ") }} from {{ points }}) as different
+
+                inner join (select distinct segmentation, start_id from {{ wanted }}) as starts
+                    on different.segmentation = starts.segmentation
+
+            ) as ordered
 
         ) as places
 
         inner join {{ wanted }} as wanted
             on places.segmentation = wanted.segmentation
+            and places.start_id = wanted.start_id
 
     ) as slices
 
     group by
         segmentation,
         k,
+        start_id,
         cluster
 {% endmacro %}
 
 
+{# How many starts are tried: the sum, and the first nine coordinates. #}
+{% macro starts(coordinates) %}
+    {% do return([coordinates | length, 9] | min + 1) %}
+{% endmacro %}
+
+
 {#
-    The nearest centroid of each customer, for each k, of equally near ones the lowest; as SQL of
-    (segmentation, k, customer_number, <coordinates>, cluster, squared_distance).
+    The nearest centroid of each customer, for each k and start, of equally near ones the lowest; as SQL
+    of (segmentation, k, start_id, customer_number, <coordinates>, cluster, squared_distance).
 #}
 {% macro nearest_centroids(points, centroids, coordinates) %}
     {{- return(adapter.dispatch("nearest_centroids", "segmentation")(points, centroids, coordinates)) -}}
@@ -73,6 +125,7 @@
     select
         segmentation,
         k,
+        start_id,
         customer_number,
         {{ coordinates | join(",\n        ") }},
         cluster,
@@ -83,7 +136,7 @@
         select
             distances.*,
             row_number() over (
-                partition by segmentation, k, customer_number
+                partition by segmentation, k, start_id, customer_number
                 order by squared_distance, cluster
             ) as place
 
@@ -110,6 +163,7 @@
     select
         segmentation,
         k,
+        start_id,
         customer_number,
         {{ coordinates | join(",\n        ") }},
         nearest.cluster as cluster,
@@ -120,6 +174,7 @@
         select
             segmentation,
             k,
+            start_id,
             customer_number,
             {%- for coordinate in coordinates %}
             max({{ coordinate }}) as {{ coordinate }},
@@ -131,6 +186,7 @@
         group by
             segmentation,
             k,
+            start_id,
             customer_number
 
     ) as compared
@@ -142,6 +198,7 @@
     select
         points.segmentation,
         nearest.k,
+        nearest.start_id,
         points.customer_number,
         {%- for coordinate in coordinates %}
         points.{{ coordinate }},
@@ -153,8 +210,9 @@
 
     cross join lateral (
 
-        select distinct on (distances.k)
+        select distinct on (distances.k, distances.start_id)
             distances.k,
+            distances.start_id,
             distances.cluster,
             distances.squared_distance
 
@@ -162,6 +220,7 @@
 
             select
                 centroids.k,
+                centroids.start_id,
                 centroids.cluster,
                 {{ segmentation._squared_distance(coordinates) }} as squared_distance
 
@@ -172,7 +231,7 @@
 
         ) as distances
 
-        order by distances.k, distances.squared_distance, distances.cluster
+        order by distances.k, distances.start_id, distances.squared_distance, distances.cluster
 
     ) as nearest
 {% endmacro %}
@@ -187,6 +246,7 @@
     select
         points.segmentation,
         centroids.k,
+        centroids.start_id,
         points.customer_number,
         {%- for coordinate in coordinates %}
         points.{{ coordinate }},
@@ -216,18 +276,19 @@
     where that one ends, so that the customer there is nearest to it next; of several such clusters each
     takes another. Where there is none to move to it has no place (nulls), and no customers.
 
-    clusters   relation of (segmentation, k, cluster): all that there should be
+    clusters   relation of (segmentation, k, start_id, cluster): all that there should be
 #}
 {% macro next_centroids(points, centroids, clusters, coordinates) %}
     select
         segmentation,
         k,
+        start_id,
         cluster
         {%- for coordinate in coordinates %},
         case
             when customers is not null then {{ coordinate }}
             else max(case when {{ coordinate }} is not null and reach > 0 then case when farthest = {{ loop.index }} then largest_{{ coordinate }} else {{ coordinate }} end end)
-                over (partition by segmentation, k, place)
+                over (partition by segmentation, k, start_id, place)
         end as {{ coordinate }}
         {%- endfor %}
 
@@ -241,7 +302,7 @@
                 {%- endfor %}
             end as farthest,
             row_number() over (
-                partition by segmentation, k, case when customers is null then 1 else 0 end
+                partition by segmentation, k, start_id, case when customers is null then 1 else 0 end
                 order by reach desc, cluster
             ) as place
 
@@ -250,6 +311,7 @@
             select
                 clusters.segmentation,
                 clusters.k,
+                clusters.start_id,
                 clusters.cluster,
                 means.customers,
                 {%- for coordinate in coordinates %}
@@ -269,6 +331,7 @@
                 select
                     segmentation,
                     k,
+                    start_id,
                     cluster,
                     count(*) as customers
                     {%- for coordinate in coordinates %},
@@ -281,11 +344,13 @@
                 group by
                     segmentation,
                     k,
+                    start_id,
                     cluster
 
             ) as means
                 on clusters.segmentation = means.segmentation
                 and clusters.k = means.k
+                and clusters.start_id = means.start_id
                 and clusters.cluster = means.cluster
 
         ) as reaches
@@ -295,7 +360,7 @@
 
 
 {#
-    All clusters that are wanted, as SQL of (segmentation, k, cluster).
+    All clusters that are wanted, as SQL of (segmentation, k, start_id, cluster).
 
     largest_k   number: no k is larger
 #}
@@ -303,6 +368,7 @@
     select
         wanted.segmentation,
         wanted.k,
+        wanted.start_id,
         numbers.cluster
 
     from {{ wanted }} as wanted
@@ -313,41 +379,6 @@
         {%- endfor %}
     ) as numbers
         on numbers.cluster < wanted.k
-{% endmacro %}
-
-
-{#
-    CTEs from the clusters that are wanted to `centroids`, after all iterations.
-
-    iterations   how many
-#}
-{% macro k_means(points, wanted, largest_k, coordinates, iterations) %}
-    clusters as (
-
-        {{ segmentation.wanted_clusters(wanted, largest_k) }}
-
-    ),
-
-    centroids_0 as {{ segmentation.materialized_cte() }} (
-
-        {{ segmentation.start_centroids(points, wanted, coordinates) }}
-
-    ),
-
-    {%- for iteration in range(1, iterations + 1) %}
-
-    centroids_{{ iteration }} as {{ segmentation.materialized_cte() }} (
-
-        {{ segmentation.next_centroids(points, "centroids_" ~ (iteration - 1), "clusters", coordinates) }}
-
-    ),
-    {%- endfor %}
-
-    centroids as (
-
-        select * from centroids_{{ iterations }}
-
-    )
 {% endmacro %}
 
 

@@ -1,12 +1,16 @@
-{# What bounds the cost of a fit, whatever the sample's size: how many customers k is searched on. #}
-{% macro search_sample_size() %}
-    {% do return(10000) %}
+{#
+    What bounds the cost of a fit, whatever the sample's size, as {starts: on how many customers the
+    starts are tried, search: on how many k is searched, silhouettes: on how many silhouettes are
+    measured, which are distances of all pairs}.
+#}
+{% macro training_sizes() %}
+    {% do return({"starts": 2000, "search": 10000, "silhouettes": 1000}) %}
 {% endmacro %}
 
 
-{# ... and how many of them the silhouettes are measured on, which are distances of all pairs. #}
-{% macro silhouette_sample_size() %}
-    {% do return(1000) %}
+{# How many iterations each start has, the best of them in the search, and the chosen k on the whole sample. #}
+{% macro training_iterations() %}
+    {% do return({"starts": 15, "search": 40, "final": 40}) %}
 {% endmacro %}
 
 
@@ -86,11 +90,13 @@
 
 
 {#
-    The customers that k is searched on, as SQL of (segmentation, customer_number, <coordinates>): the
-    first by their hash; everybody, where too many of these are alike.
+    The first customers by their hash, as SQL of (segmentation, customer_number, <coordinates>);
+    everybody, where too many of these are alike to search all k.
+
+    size   how many
 #}
-{% macro searched_points(points, settings, coordinates) %}
-{%- set first = "(select * from " ~ points ~ " where is_fitted and customer_number <= " ~ segmentation.search_sample_size() ~ ") as first_points" %}
+{% macro first_points(points, settings, coordinates, size) %}
+{%- set first = "(select * from " ~ points ~ " where is_fitted and customer_number <= " ~ size ~ ") as first_points" %}
     select
         points.segmentation,
         points.customer_number,
@@ -115,8 +121,5 @@
         on points.segmentation = searches.segmentation
 
     where points.is_fitted
-        and (
-            points.customer_number <= {{ segmentation.search_sample_size() }}
-            or differing.different_customers < searches.largest_k
-        )
+        and (points.customer_number <= {{ size }} or differing.different_customers < searches.largest_k)
 {% endmacro %}

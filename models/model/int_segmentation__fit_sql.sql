@@ -109,7 +109,7 @@ judged_labels as (
     from customers
 
     where is_fitted
-        and customer_number <= {{ segmentation.silhouette_sample_size() }}
+        and customer_number <= {{ segmentation.training_sizes()["silhouettes"] }}
 
 ),
 
@@ -273,7 +273,16 @@ faults as (
 
 final as (
 
-    select segmentation, parameter, null as k, null as cluster, feature, level_id, value, text_value
+    select
+        segmentation,
+        parameter,
+        cast(null as {{ bigint }}) as k,
+        cast(null as {{ bigint }}) as cluster,
+        feature,
+        level_id,
+        value,
+        text_value
+
     from features
 
     union all

@@ -12,20 +12,35 @@ points as (
 
 ),
 
-wanted as (
+starts as (
 
-    select
-        segmentation,
-        k
+    select centroids.*
 
-    from {{ search }}
+    from {{ ref('int_segmentation__fit_sql_search_centroids') }} as centroids
 
-    where parameter = 'is_chosen'
-        and value = 1
+    inner join {{ search }} as search
+        on centroids.segmentation = search.segmentation
+        and centroids.k = search.k
+
+    where search.parameter = 'is_chosen'
+        and search.value = 1
 
 ),
 
-{{- segmentation.k_means("points", "wanted", segmentation.largest_searched_k(), coordinates, segmentation.iterations()) }},
+wanted as (
+
+    select distinct
+        segmentation,
+        k,
+        start_id
+
+    from starts
+
+),
+
+{{- segmentation.k_means(
+    "points", "wanted", "starts", coordinates, segmentation.largest_searched_k(), segmentation.training_iterations()["final"]
+) }},
 
 final as (
 
@@ -33,6 +48,7 @@ final as (
         ---------- ids
         segmentation,
         cast(k as integer) as k,
+        cast(start_id as integer) as start_id,
         cast(cluster as integer) as cluster,
 
         ---------- numbers

@@ -17,9 +17,11 @@ settings as (
 
 ),
 
-all_points as (
+points as (
 
     select * from {{ ref('int_segmentation__fit_sql_points') }}
+
+    where is_fitted
 
 ),
 
@@ -29,15 +31,9 @@ centroids as (
 
 ),
 
-points as (
-
-    {{ segmentation.searched_points("all_points", ref('segmentation__settings'), coordinates) }}
-
-),
-
 labels as (
 
-    {{ segmentation.nearest_centroids("points", "centroids", coordinates) }}
+    select * from {{ ref('int_segmentation__fit_sql_search_labels') }}
 
 ),
 
@@ -154,19 +150,9 @@ davies_bouldin as (
 
 judged_labels as (
 
-    select *
+    select * from labels
 
-    from (
-
-        select
-            labels.*,
-            row_number() over (partition by segmentation, k order by customer_number) as place
-
-        from labels
-
-    ) as placed
-
-    where place <= {{ segmentation.silhouette_sample_size() }}
+    where customer_number <= {{ segmentation.training_sizes()["silhouettes"] }}
 
 ),
 
@@ -300,7 +286,7 @@ judged as (
         on qualities.segmentation = settings.segmentation
 
     inner join (
-        {{ segmentation.different_customers("(select * from all_points where is_fitted) as fitted_points", coordinates) }}
+        {{ segmentation.different_customers("points", coordinates) }}
     ) as differing
         on qualities.segmentation = differing.segmentation
 

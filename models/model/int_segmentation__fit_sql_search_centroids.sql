@@ -1,20 +1,35 @@
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+{%- set points = ref('int_segmentation__fit_sql_points') %}
+{%- set settings = ref('segmentation__settings') %}
 
 with
 
 points as (
 
-    {{ segmentation.searched_points(ref('int_segmentation__fit_sql_points'), ref('segmentation__settings'), coordinates) }}
+    {{ segmentation.first_points(points, settings, coordinates, segmentation.training_sizes()["search"]) }}
+
+),
+
+starts as (
+
+    select * from {{ ref('int_segmentation__fit_sql_starts') }}
 
 ),
 
 wanted as (
 
-    {{ segmentation.searched_k(ref('int_segmentation__fit_sql_points'), ref('segmentation__settings'), coordinates) }}
+    select distinct
+        segmentation,
+        k,
+        start_id
+
+    from starts
 
 ),
 
-{{- segmentation.k_means("points", "wanted", segmentation.largest_searched_k(), coordinates, segmentation.iterations()) }},
+{{- segmentation.k_means(
+    "points", "wanted", "starts", coordinates, segmentation.largest_searched_k(), segmentation.training_iterations()["search"]
+) }},
 
 final as (
 
@@ -22,6 +37,7 @@ final as (
         ---------- ids
         segmentation,
         cast(k as integer) as k,
+        cast(start_id as integer) as start_id,
         cast(cluster as integer) as cluster,
 
         ---------- numbers

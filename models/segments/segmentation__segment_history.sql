@@ -54,6 +54,18 @@ segments as (
 
 ),
 
+{# Of all customers: a segmentation with a condition may have periods without anybody. #}
+periods as (
+
+    select
+        as_of_date,
+        lag(as_of_date) over (order by as_of_date) as previous_as_of_date,
+        lead(as_of_date) over (order by as_of_date) as next_as_of_date
+
+    from (select distinct as_of_date from {{ rfm_history }}) as as_of_dates
+
+),
+
 {%- for name, definition in definitions.items() %}
 
 {{ name }}_scores as (
@@ -100,25 +112,48 @@ scores as (
 
 ),
 
+{# All rows of a customer come together, in a first build and later. #}
+{%- set own_rows = "over (partition by segmentation, customer_id order by as_of_date)" %}
+
+neighbors as (
+
+    select
+        scores.*,
+        lag(as_of_date) {{ own_rows }} as last_as_of_date,
+        lag(segment_id) {{ own_rows }} as last_segment_id,
+        lag(value) {{ own_rows }} as last_value,
+        lead(as_of_date) {{ own_rows }} as following_as_of_date
+
+    from scores
+
+),
+
+{%- set was_there = "neighbors.last_as_of_date = periods.previous_as_of_date" %}
+
 final as (
 
     select
         ---------- ids
-        cast(scores.segmentation as {{ dbt.type_string() }}) as segmentation,
-        scores.customer_id,
+        cast(neighbors.segmentation as {{ dbt.type_string() }}) as segmentation,
+        neighbors.customer_id,
 
         ---------- dates
-        scores.as_of_date,
+        neighbors.as_of_date,
 
         ---------- the segment
-        cast(scores.segment_id as integer) as segment_id,
+        cast(neighbors.segment_id as integer) as segment_id,
         segments.segment_name,
-        scores.model_version,
+        case when {{ was_there }} then cast(neighbors.last_segment_id as integer) end as previous_segment_id,
+        neighbors.model_version,
 
         ---------- numbers
-        cast(scores.value as {{ dbt.type_numeric() }}) as value,
-        scores.distance,
-        scores.margin
+        cast(neighbors.value as {{ dbt.type_numeric() }}) as value,
+        case when {{ was_there }} then cast(neighbors.last_value as {{ dbt.type_numeric() }}) end as previous_value,
+        neighbors.distance,
+        neighbors.margin,
+
+        ---------- booleans
+        coalesce(neighbors.following_as_of_date = periods.next_as_of_date, false) as is_in_next_period
         {%- if is_replacing %},
 
         ---------- what it is built on
@@ -127,15 +162,18 @@ final as (
         {{ segmentation.text_literal(basis) }} as basis
         {%- endif %}
 
-    from scores
+    from neighbors
     {%- if is_replacing %}
 
     cross join build
     {%- endif %}
 
+    inner join periods
+        on neighbors.as_of_date = periods.as_of_date
+
     left join segments
-        on scores.segmentation = segments.segmentation
-        and scores.segment_id = segments.segment_id
+        on neighbors.segmentation = segments.segmentation
+        and neighbors.segment_id = segments.segment_id
 
 )
 

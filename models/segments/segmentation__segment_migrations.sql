@@ -25,63 +25,78 @@ periods as (
 
 ),
 
-previous as (
+segments as (
 
-    select
-        segment_history.segmentation,
-        segment_history.customer_id,
-        periods.next_as_of_date as as_of_date,
-        segment_history.segment_id,
-        segment_history.value
-
-    from segment_history
-
-    inner join periods
-        on segment_history.as_of_date = periods.as_of_date
-
-    where periods.next_as_of_date is not null
+    select * from {{ ref('segmentation__segments') }}
 
 ),
 
-{# The one step over all customers, so without names, which come back below. #}
+{# The one step over all customers. #}
+counted as (
+
+    select
+        segmentation,
+        as_of_date,
+        previous_segment_id,
+        segment_id,
+        is_in_next_period,
+        count(*) as customers,
+        sum(previous_value) as previous_revenue,
+        sum(value) as revenue
+
+    from segment_history
+
+    group by
+        segmentation,
+        as_of_date,
+        previous_segment_id,
+        segment_id,
+        is_in_next_period
+
+),
+
 flows as (
 
     select
-        coalesce(segment_history.segmentation, previous.segmentation) as segmentation,
-        coalesce(segment_history.as_of_date, previous.as_of_date) as as_of_date,
-        previous.segment_id as from_segment_id,
-        segment_history.segment_id as to_segment_id,
-        count(*) as customers,
-        sum(previous.value) as previous_revenue,
-        sum(segment_history.value) as revenue
+        segmentation,
+        as_of_date,
+        previous_segment_id as from_segment_id,
+        segment_id as to_segment_id,
+        sum(customers) as customers,
+        sum(previous_revenue) as previous_revenue,
+        sum(revenue) as revenue
 
-    from segment_history
-
-    full outer join previous
-        on segment_history.segmentation = previous.segmentation
-        and segment_history.customer_id = previous.customer_id
-        and segment_history.as_of_date = previous.as_of_date
+    from counted
 
     group by
-        coalesce(segment_history.segmentation, previous.segmentation),
-        coalesce(segment_history.as_of_date, previous.as_of_date),
-        previous.segment_id,
-        segment_history.segment_id
+        segmentation,
+        as_of_date,
+        previous_segment_id,
+        segment_id
 
-),
-
-names as (
+    union all
 
     select
-        segmentation,
-        segment_id,
-        min(segment_name) as segment_name
+        counted.segmentation,
+        periods.next_as_of_date as as_of_date,
+        counted.segment_id as from_segment_id,
+        cast(null as integer) as to_segment_id,
+        sum(counted.customers) as customers,
+        sum(counted.revenue) as previous_revenue,
+        cast(null as {{ dbt.type_numeric() }}) as revenue
 
-    from segment_history
+    from counted
+
+    inner join periods
+        on counted.as_of_date = periods.as_of_date
+
+    where not counted.is_in_next_period
+        and periods.next_as_of_date is not null
 
     group by
-        segmentation,
-        segment_id
+        counted.segmentation,
+        periods.next_as_of_date,
+        counted.segment_id
 
 ),
 
@@ -216,9 +231,9 @@ final as (
         ---------- ids
         measured.segmentation,
         measured.from_segment_id,
-        coalesce(from_names.segment_name, '(new)') as from_segment_name,
+        coalesce(from_segments.segment_name, '(new)') as from_segment_name,
         measured.to_segment_id,
-        coalesce(to_names.segment_name, '(lapsed)') as to_segment_name,
+        coalesce(to_segments.segment_name, '(lapsed)') as to_segment_name,
 
         ---------- dates
         measured.as_of_date,
@@ -234,13 +249,13 @@ final as (
 
     from measured
 
-    left join names as from_names
-        on measured.segmentation = from_names.segmentation
-        and measured.from_segment_id = from_names.segment_id
+    left join segments as from_segments
+        on measured.segmentation = from_segments.segmentation
+        and measured.from_segment_id = from_segments.segment_id
 
-    left join names as to_names
-        on measured.segmentation = to_names.segmentation
-        and measured.to_segment_id = to_names.segment_id
+    left join segments as to_segments
+        on measured.segmentation = to_segments.segmentation
+        and measured.to_segment_id = to_segments.segment_id
 
 )
 

@@ -34,7 +34,8 @@ INPUT_KEYS = (
 COLUMN_KEYS = "customer_id, ordered_at, order_id, line_id, product_id, quantity, unit_price, amount"
 OPTION_KEYS = (
     "as_of_date, rfm_scheme, fit_sample_size, minimum_segment_share, minimum_stability, seed, "
-    "data_test_severity, pseudonymize, erased_customers, suppress_below, refit, history, drift"
+    "trainer, data_test_severity, pseudonymize, erased_customers, suppress_below, refit, history, "
+    "drift"
 )
 DEFINITION_KEYS = (
     "customers, customer_id, where, features, value, outliers, algorithm, algorithm_options, k, "

@@ -343,6 +343,30 @@ def test_replayed_to_any_build_the_events_give_its_segments(story):
         assert {key[0] for key in set(where) - set(found)} <= {"crowd"}
 
 
+def test_a_lost_event_and_an_unknown_segment_fail_the_shipped_tests(story):
+    selected = ("test", "--select", "segmentation__segment_events,test_type:data")
+    assert not story.shop.dbt(*selected).names("fail")
+    with duckdb.connect(str(story.shop.database)) as connection:
+        connection.execute("create table events_kept as from segmentation__segment_events")
+        connection.execute(
+            "delete from segmentation__segment_events where segmentation = 'people' and "
+            "customer_id = (select min(customer_id) from segmentation__customer_segments)"
+        )
+        connection.execute(
+            "update segmentation__segment_events set other_segment_id = 99 "
+            "where customer_id = (select max(customer_id) from segmentation__segment_events)"
+        )
+    failed = story.shop.dbt(*selected).names("fail")
+    with duckdb.connect(str(story.shop.database)) as connection:
+        connection.execute("delete from segmentation__segment_events")
+        connection.execute("insert into segmentation__segment_events from events_kept")
+        connection.execute("drop table events_kept")
+    assert len(failed) == 2
+    assert {"replays_to", "is_segment_of_a_version"} == {
+        name for name in ("replays_to", "is_segment_of_a_version") for test in failed if name in test
+    }
+
+
 def test_a_project_that_would_rebuild_the_events_is_refused(story):
     project = yaml.safe_load((story.shop.folder / "dbt_project.yml").read_text())
     project["models"] = {"+materialized": "table"}

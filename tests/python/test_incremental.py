@@ -303,6 +303,43 @@ def test_histories_change_for_customers_with_late_lines_alone(tmp_path, quarters
     assert shop.tables(compared) == found
 
 
+def test_sums_of_customers_go_on_as_long_as_they_hold_the_same_days(tmp_path, quarters):
+    """Only customers of new lines are summed anew, unless the as-of day cuts off other days."""
+    first, second, third, fourth = quarters
+    few = second[second["customer_id"].isin(second["customer_id"].dropna().unique()[:5])]
+    shop = Shop(
+        tmp_path / "shop", variables(), tables={"lines": on(0, pd.concat([first, third]))}
+    )
+    summed = "select distinct basis from segmentation__rfm"
+    # A mark on all customers: it stays on those who are not summed anew.
+    mark = "update segmentation__rfm set returned_amount = returned_amount + 1000"
+    marked = "select count(*) from segmentation__rfm where returned_amount >= 1000"
+    shop.run()
+    assert shop.rows(summed) == [("all order days",)]
+    for day, lines in ((1, few), (2, few.tail(1)), (3, fourth.head(40))):
+        customers = shop.rows("select count(*) from segmentation__rfm")[0][0]
+        shop.deliver(on(day, lines))
+        with duckdb.connect(str(shop.database)) as connection:
+            connection.execute(mark)
+        shop.run()
+        assert customers - lines["customer_id"].nunique() <= shop.rows(marked)[0][0] < customers
+        with duckdb.connect(str(shop.database)) as connection:
+            connection.execute(mark.replace("+", "-") + " where returned_amount >= 1000")
+        shop.assert_as_in_full()
+    for day, as_of_date in (("2024-08-15", "up to 2024-08-15"), ("2024-09-15", "up to 2024-09-15")):
+        shop.configure(variables({"as_of_date": day}))
+        shop.run()
+        assert shop.rows(summed) == [(f"order days {as_of_date}",)]
+        shop.assert_as_in_full()
+    shop.deliver(on(4, pd.concat([second.tail(50), fourth.tail(20)])))
+    shop.run()
+    shop.assert_as_in_full()
+    shop.configure(variables())
+    shop.run()
+    assert shop.rows(summed) == [("all order days",)]
+    shop.assert_as_in_full()
+
+
 def test_faults(tmp_path, quarters):
     """What cannot be right stops the build, and says why."""
     lines = on(0, quarters[0]).assign(batch=7)

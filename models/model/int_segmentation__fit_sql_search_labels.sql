@@ -1,0 +1,42 @@
+{%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+
+with
+
+points as (
+
+    {{ segmentation.first_points(
+        ref('int_segmentation__fit_sql_points'), ref('segmentation__settings'), coordinates, segmentation.training_sizes()["search"]
+    ) }}
+
+),
+
+centroids as (
+
+    select * from {{ ref('int_segmentation__fit_sql_search_centroids') }}
+
+),
+
+nearest as (
+
+    {{ segmentation.nearest_centroids("points", "centroids", coordinates) }}
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        segmentation,
+        k,
+        customer_number,
+        cluster,
+
+        ---------- numbers
+        {{ coordinates | join(",\n        ") }},
+        squared_distance
+
+    from nearest
+
+)
+
+select * from final

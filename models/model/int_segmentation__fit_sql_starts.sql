@@ -1,0 +1,112 @@
+{%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+{%- set points = ref('int_segmentation__fit_sql_points') %}
+{%- set settings = ref('segmentation__settings') %}
+
+with
+
+points as (
+
+    {{ segmentation.first_points(points, settings, coordinates, segmentation.training_sizes()["starts"]) }}
+
+),
+
+wanted as (
+
+    select
+        searched.segmentation,
+        searched.k,
+        starts.start_id
+
+    from ({{ segmentation.searched_k(points, settings, coordinates) }}) as searched
+
+    cross join (
+        {%- for start_id in range(segmentation.starts(coordinates)) %}
+        select {{ start_id }} as start_id{{ "" if loop.last else " union all" }}
+        {%- endfor %}
+    ) as starts
+
+),
+
+starts as {{ segmentation.materialized_cte() }} (
+
+    {{ segmentation.start_centroids("points", "wanted", coordinates) }}
+
+),
+
+{{- segmentation.k_means(
+    "points", "wanted", "starts", coordinates, segmentation.largest_searched_k(), segmentation.training_iterations()["starts"]
+) }},
+
+inertias as (
+
+    select
+        segmentation,
+        k,
+        start_id,
+        sum(squared_distance) as inertia
+
+    from ({{ segmentation.nearest_centroids("points", "centroids", coordinates) }}) as nearest
+
+    group by
+        segmentation,
+        k,
+        start_id
+
+),
+
+{# The first of those that are as good as the best. #}
+best_starts as (
+
+    select
+        segmentation,
+        k,
+        min(start_id) as start_id
+
+    from (
+
+        select
+            inertias.*,
+            min(inertia) over (partition by segmentation, k) as least_inertia
+
+        from inertias
+
+    ) as compared
+
+    where inertia <= least_inertia * (1 + 1e-9)
+
+    group by
+        segmentation,
+        k
+
+),
+
+best_centroids as (
+
+    select centroids.*
+
+    from centroids
+
+    inner join best_starts
+        on centroids.segmentation = best_starts.segmentation
+        and centroids.k = best_starts.k
+        and centroids.start_id = best_starts.start_id
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        segmentation,
+        cast(k as integer) as k,
+        cast(start_id as integer) as start_id,
+        cast(cluster as integer) as cluster,
+
+        ---------- numbers
+        {{ coordinates | join(",\n        ") }}
+
+    from best_centroids
+
+)
+
+select * from final
