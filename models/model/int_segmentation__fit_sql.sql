@@ -246,7 +246,7 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''': kmeans with k = '", "cast(max(k) as " ~ dbt.type_string() ~ ")",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "': kmeans with k = '", "cast(max(k) as " ~ dbt.type_string() ~ ")",
             "' leaves a segment without customers: lower k'",
         ]) }} as fault
 

@@ -888,8 +888,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''' has customer '''", "customer_id",
-            "''' more than once: give it a table with one row per customer'",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "' has customer '", "chr(39)", "customer_id",
+            "chr(39)", "' more than once: give it a table with one row per customer'",
         ]) }} as fault
 
     from repeated_customers
@@ -899,7 +899,7 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''': every customer of its fit sample has a value outside the fences: '",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "': every customer of its fit sample has a value outside the fences: '",
             "'raise outliers.fence, or leave features out of the segmentation'",
         ]) }} as fault
 
@@ -912,8 +912,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''', feature '''", "feature",
-            "''': no customer of the fit sample has a value: leave the feature out or fill it upstream'",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "', feature '", "chr(39)", "feature",
+            "chr(39)", "': no customer of the fit sample has a value: leave the feature out or fill it upstream'",
         ]) }} as fault
 
     from (
@@ -927,8 +927,8 @@ faults as (
     select
         domains.segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "domains.segmentation", "''', feature '''", "domains.feature",
-            "''': no value of the fit sample lies in the domain of '", "domains.transform", "': say auto, none, cbrt or yeo_johnson'",
+            "'segmentation '", "chr(39)", "domains.segmentation", "chr(39)", "', feature '", "chr(39)", "domains.feature",
+            "chr(39)", "': no value of the fit sample lies in the domain of '", "domains.transform", "': say auto, none, cbrt or yeo_johnson'",
         ]) }} as fault
 
     from domains
@@ -946,8 +946,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''', feature '''", "feature",
-            "''': its values are too large for transform '", "transform", "': say auto or log, or divide the feature upstream'",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "', feature '", "chr(39)", "feature",
+            "chr(39)", "': its values are too large for transform '", "transform", "': say auto or log, or divide the feature upstream'",
         ]) }} as fault
 
     from scaled_numbers
@@ -965,8 +965,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''', feature '''", "feature",
-            "''' has '", "cast(count(*) as " ~ dbt.type_string() ~ ")",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "', feature '", "chr(39)", "feature",
+            "chr(39)", "' has '", "cast(count(*) as " ~ dbt.type_string() ~ ")",
             "' different values; allowed at most 50: group them upstream, or leave it out'",
         ]) }} as fault
 

@@ -208,11 +208,12 @@ class Warehouse:
             table: {column: DATA_TYPES[name][kind] for column, kind in columns.items()}
             for table, columns in TABLES.items()
         }
+        no_tests = ["--exclude", "resource_type:test"]
         fresh = ["--no-partial-parse", "--show-all-deprecations"]
         self.new = self._compile(columns, False, *fresh)
-        self.built = self._compile(columns, True, "--select", "config.materialized:incremental")
+        self.built = self._compile(columns, True, "--select", "config.materialized:incremental", *no_tests)
         self.project.configure(SQL_VARIABLES)
-        self.fitted_by_sql = self._compile(columns, False, *fresh, "--exclude", "resource_type:test")
+        self.fitted_by_sql = self._compile(columns, False, *fresh, *no_tests)
         self.all = [self.new, self.built, self.fitted_by_sql]
 
     def statements(self) -> Iterator[tuple[str, str]]:
