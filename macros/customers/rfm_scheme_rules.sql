@@ -37,7 +37,7 @@
         ]) %}
     {% endif %}
     {% if "rfm_score" in names or not columns %}
-        {% do return(segmentation._ranges_of_cells(relation ~ " as cells")) %}
+        {% do return(segmentation._ranges_of_cells(relation | string)) %}
     {% endif %}
     {% do return("select bands, rfm_segment, " ~ (ranges | join(", ")) ~ " from " ~ relation) %}
 {% endmacro %}

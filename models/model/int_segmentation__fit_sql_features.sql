@@ -16,7 +16,7 @@ fit_sample as (
         fit_sample.segmentation,
         fit_sample.customer_id,
         fit_sample.feature,
-        least(greatest(fit_sample.value, -1e300), 1e300) as value,
+        case when fit_sample.value is not null then least(greatest(fit_sample.value, -1e300), 1e300) end as value,
         fit_sample.text_value,
         settings.kind
 
@@ -588,14 +588,14 @@ deviations as (
 
 ),
 
-moments as (
+raw_moments as (
 
     select
         segmentation,
         feature,
         transform,
-        max(all_customers) as all_customers,
         max(largest_deviation) as largest_deviation,
+        sum(customers * ratio) / max(all_customers) as first_moment,
         sum(customers * ratio * ratio) / max(all_customers) as second_moment,
         sum(customers * ratio * ratio * ratio) / max(all_customers) as third_moment
 
@@ -618,6 +618,22 @@ moments as (
 
 ),
 
+{# What rounding errors left of the mean is taken out. #}
+moments as (
+
+    select
+        segmentation,
+        feature,
+        transform,
+        largest_deviation,
+        first_moment * largest_deviation as mean_error,
+        second_moment - first_moment * first_moment as second_moment,
+        third_moment - 3 * first_moment * second_moment + 2 * first_moment * first_moment * first_moment as third_moment
+
+    from raw_moments
+
+),
+
 {# log and its kin add or subtract 1: a spread much smaller than that is made of rounding errors. #}
 spreads as (
 
@@ -627,7 +643,7 @@ spreads as (
         transformed_means.least_value,
         transformed_means.largest_value,
         transformed_means.largest_size,
-        transformed_means.mean,
+        transformed_means.mean + coalesce(moments.mean_error, 0) as mean,
         moments.largest_deviation,
         coalesce(moments.largest_deviation * sqrt(moments.second_moment), 1) as deviation,
         case

@@ -9,6 +9,12 @@ parameters as (
 
 ),
 
+fit_sample as (
+
+    select * from {{ ref('int_segmentation__fit_sample') }}
+
+),
+
 settings as (
 
     select * from {{ ref('segmentation__settings') }}
@@ -147,7 +153,7 @@ rfm_cuts as (
             fit_sample.feature as measure,
             fit_sample.value
 
-        from {{ ref('int_segmentation__fit_sample') }} as fit_sample
+        from fit_sample
 
         where fit_sample.feature in ('recency_days', 'frequency', 'monetary')
             and fit_sample.value is not null
@@ -481,7 +487,7 @@ frozen_cuts as (
 
 sample_bins as (
 
-    {{ segmentation.sample_bins(ref('int_segmentation__fit_sample'), "parameters") }}
+    {{ segmentation.sample_bins("fit_sample", "parameters") }}
 
 ),
 
