@@ -17,13 +17,9 @@
         from (select cast({{ dbt.dateadd("day", 1, day) }} as date) as day_after) as days_after
     ) as unfinished_periods
 
-    cross join (
-        {%- for periods_back in range(periods) %}
-        select {{ periods_back }} as periods_back{{ "" if loop.last else " union all" }}
-        {%- else %}
-        select 0 as periods_back where false
-        {%- endfor %}
-    ) as complete_periods
+    cross join {{ segmentation.literal_rows(["periods_back"], range([periods, 1] | max) | batch(1), "complete_periods") }}
+
+    where complete_periods.periods_back < {{ periods }}
 {%- endmacro %}
 
 

@@ -9,16 +9,15 @@
 {% macro rfm_scheme_rules(scheme) %}
     {% set shipped = segmentation.rfm_schemes().get(scheme) if scheme is string %}
     {% if shipped %}
-        {% set rules %}
-            {%- for name, cells in shipped.cells.items() %}
-                {%- set is_last_name = loop.last %}
-                {%- for cell in cells.split() %}
-                select {{ shipped.bands }} as bands, {{ segmentation.text_literal(name) }} as rfm_segment, '{{ cell }}' as rfm_score
-                {{- "" if loop.last and is_last_name else " union all" }}
-                {%- endfor %}
-            {%- endfor %}
-        {% endset %}
-        {% do return(segmentation._ranges_of_cells("(" ~ rules ~ ")")) %}
+        {% set rules = [] %}
+        {% for name, cells in shipped.cells.items() %}
+            {% for cell in cells.split() %}
+                {% do rules.append([shipped.bands, segmentation.text_literal(name), "'" ~ cell ~ "'"]) %}
+            {% endfor %}
+        {% endfor %}
+        {% do return(segmentation._ranges_of_cells(
+            segmentation.literal_rows(["bands", "rfm_segment", "rfm_score"], rules, "cells")
+        )) %}
     {% endif %}
 
     {% set relation = segmentation.relation_of(scheme) %}
@@ -44,8 +43,8 @@
 {% endmacro %}
 
 
-{# Rules by cell as rules by range. #}
-{% macro _ranges_of_cells(relation) %}
+{# Rules by cell, as what stands behind `from`, as rules by range. #}
+{% macro _ranges_of_cells(cells) %}
     {% set rules %}
         select
             bands,
@@ -55,7 +54,7 @@
             cast(nullif({{ digit }}, '.') as integer) as {{ measure }}_from,
             cast(nullif({{ digit }}, '.') as integer) as {{ measure }}_to
             {%- endfor %}
-        from {{ relation }} as cells
+        from {{ cells }}
     {% endset %}
     {% do return(rules) %}
 {% endmacro %}
@@ -77,9 +76,7 @@ rules as (
 
 digits as (
 
-    {%- for digit in range(1, 10) %}
-    select {{ digit }} as score{{ "" if loop.last else " union all" }}
-    {%- endfor %}
+    select score from {{ segmentation.literal_rows(["score"], range(1, 10) | batch(1), "digits") }}
 
 ),
 

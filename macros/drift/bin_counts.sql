@@ -17,9 +17,10 @@
         "number": loop.index, "is_it": "feature = " ~ segmentation.text_literal(feature)
     }) %}
 {%- endfor %}
+    {#- No name of the model that this stands in: Spark calls such names ambiguous. #}
     with
 
-    bins as (
+    feature_bins as (
 
         select * from {{ bins }}
 
@@ -47,7 +48,7 @@
             {%- endfor %}
             count(*) as bin_count
 
-        from bins
+        from feature_bins
 
     ),
 
@@ -89,52 +90,59 @@
     placed_{{ feature.number }} as (
 
         select
-            bins.feature,
-            bins.bin_id,
-            bins.level,
+            feature_bins.feature,
+            feature_bins.bin_id,
+            feature_bins.level,
             coalesce(levels_{{ feature.number }}.customers, 0) as customers
 
-        from bins
+        from feature_bins
 
         left join levels_{{ feature.number }}
-            on bins.level = levels_{{ feature.number }}.level
+            on feature_bins.level = levels_{{ feature.number }}.level
 
-        where bins.{{ feature.is_it }}
+        where feature_bins.{{ feature.is_it }}
 
     ),
     {%- endfor %}
 
     filled as (
 
-        {%- for feature in numbers %}
         select
-            bins.feature,
-            bins.bin_id,
+            feature_bins.feature,
+            feature_bins.bin_id,
             case
-                when bins.bin_id = 0 then counts.all_customers - counts.present_{{ feature.number }}
-                else
-                    case
-                        when bins.bin_upper is null then counts.present_{{ feature.number }}
-                        {%- for position in positions %}
-                        when bins.bin_id = {{ position }} then counts.through_{{ feature.number }}_{{ position }}
-                        {%- endfor %}
-                    end - case
-                        {%- for position in positions %}
-                        when bins.bin_id = {{ position + 1 }} then counts.through_{{ feature.number }}_{{ position }}
-                        {%- endfor %}
-                        else 0
-                    end
+                {%- for feature in numbers %}
+                when {{ feature.is_it }} then case
+                    when feature_bins.bin_id = 0 then counts.all_customers - counts.present_{{ feature.number }}
+                    else
+                        case
+                            when feature_bins.bin_upper is null then counts.present_{{ feature.number }}
+                            {%- for position in positions %}
+                            when feature_bins.bin_id = {{ position }} then counts.through_{{ feature.number }}_{{ position }}
+                            {%- endfor %}
+                        end - case
+                            {%- for position in positions %}
+                            when feature_bins.bin_id = {{ position + 1 }} then counts.through_{{ feature.number }}_{{ position }}
+                            {%- endfor %}
+                            else 0
+                        end
+                end
+                {%- endfor %}
             end as customers,
             counts.all_customers
 
-        from bins
+        from feature_bins
 
         cross join counts
 
-        where bins.{{ feature.is_it }}
-        {{ "" if loop.last and not categories else "union all" }}
-        {%- endfor %}
+        where
+            {%- for feature in numbers %}
+            {{ "" if loop.first else "or " }}{{ feature.is_it }}
+            {%- endfor %}
         {%- for feature in categories %}
+
+        union all
+
         select
             placed.feature,
             placed.bin_id,
@@ -148,7 +156,6 @@
         from placed_{{ feature.number }} as placed
 
         cross join counts
-        {{ "" if loop.last else "union all" }}
         {%- endfor %}
 
     )

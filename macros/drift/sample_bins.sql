@@ -18,25 +18,25 @@
     counted as (
 
         select
-            sample.segmentation,
-            sample.feature,
+            sampled.segmentation,
+            sampled.feature,
             max(transforms.text_value) as transform,
-            sample.value,
-            sample.text_value,
+            sampled.value,
+            sampled.text_value,
             count(*) as customers
 
-        from {{ sample }} as sample
+        from {{ sample }} as sampled
 
         inner join {{ parameters }} as transforms
-            on sample.segmentation = transforms.segmentation
-            and sample.feature = transforms.feature
+            on sampled.segmentation = transforms.segmentation
+            and sampled.feature = transforms.feature
             and transforms.parameter = 'transform'
 
         group by
-            sample.segmentation,
-            sample.feature,
-            sample.value,
-            sample.text_value
+            sampled.segmentation,
+            sampled.feature,
+            sampled.value,
+            sampled.text_value
 
     ),
 

@@ -12,11 +12,12 @@
 {% macro condition_column(column, kind) %}
     {% set plain = segmentation.needed_quotes(column.sql) %}
     {% if kind == "number" %}
+        {% set double = "cast(" ~ column.sql ~ " as " ~ segmentation.type_double() ~ ")" %}
         {% do return({
             "plain": plain,
             "clean": "case when " ~ plain ~ " > -1e300 and " ~ plain ~ " < 1e300 then " ~ plain ~ " end",
             "is_odd": none if column.kind in ("integer", "decimal") else
-                column.sql ~ " is not null and not (" ~ column.sql ~ " > -1.0e300 and " ~ column.sql ~ " < 1.0e300)",
+                column.sql ~ " is not null and not (" ~ double ~ " > -1.0e300 and " ~ double ~ " < 1.0e300)",
         }) %}
     {% endif %}
     {% set clean = modules.re.sub("\s*\n\s*", " ", segmentation.clean_id({"sql": plain, "kind": column.kind}).strip()) %}

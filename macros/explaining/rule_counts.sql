@@ -18,15 +18,16 @@
         "number": loop.index, "is_it": "feature = " ~ segmentation.text_literal(feature)
     }) %}
 {%- endfor %}
+    {#- No name of the model that this stands in: Spark calls such names ambiguous. #}
     with
 
-    model as (
+    own_model as (
 
         select * from {{ model }}
 
     ),
 
-    placements as (
+    own_placements as (
 
         select * from {{ placements }}
 
@@ -42,7 +43,7 @@
             max(case when {{ feature.is_it }} then text_value end) as fill_value_{{ feature.number }}{{ "," if not loop.last }}
             {%- endfor %}
 
-        from model
+        from own_model
 
         where parameter = 'fill_value'
 
@@ -57,15 +58,15 @@
     imputed as (
 
         select
-            placements.segment_id
+            own_placements.segment_id
             {%- for feature in numbers + categories %},
             coalesce(customers.feature_{{ feature.number }}, fill_values.fill_value_{{ feature.number }}) as imputed_{{ feature.number }}
             {%- endfor %}
 
         from customers
 
-        inner join placements
-            on customers.customer_id = placements.customer_id
+        inner join own_placements
+            on customers.customer_id = own_placements.customer_id
 
         cross join fill_values
 
@@ -75,19 +76,19 @@
     level_bounds as (
 
         select
-            model.node_id,
-            model.feature,
-            model.value as must_have,
+            own_model.node_id,
+            own_model.feature,
+            own_model.value as must_have,
             levels.text_value as level
 
-        from model
+        from own_model
 
-        inner join model as levels
-            on model.feature = levels.feature
-            and model.level_id = levels.level_id
+        inner join own_model as levels
+            on own_model.feature = levels.feature
+            and own_model.level_id = levels.level_id
             and levels.parameter = 'level'
 
-        where model.parameter = 'rule_is'
+        where own_model.parameter = 'rule_is'
 
     ),
 
@@ -100,7 +101,7 @@
             coalesce(max(case when parameter = 'rule_at_most' and {{ feature.is_it }} then value end), 1e300) as at_most_{{ feature.number }}
             {%- endfor %}
 
-        from model
+        from own_model
 
         where parameter in ('rule_leaf_size', 'rule_above', 'rule_at_most')
 

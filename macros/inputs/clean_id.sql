@@ -9,11 +9,13 @@
     {%- elif column.kind == "integer" -%}
         cast({{ column.sql }} as {{ dbt.type_string() }})
     {%- elif column.kind in ("double", "decimal") -%}
+        {%- set double = "cast(" ~ column.sql ~ " as " ~ segmentation.type_double() ~ ")" %}
         case
             when {{ column.sql }} = floor({{ column.sql }})
                 and {{ column.sql }} > -1e18 and {{ column.sql }} < 1e18
                 then cast(cast({{ column.sql }} as {{ dbt.type_bigint() }}) as {{ dbt.type_string() }})
-            when {{ column.sql }} > -1e300 and {{ column.sql }} < 1e300
+            {#- As a double: fixed-point is compared with no such bound on some engines. #}
+            when {{ double }} > -1e300 and {{ double }} < 1e300
                 then cast({{ column.sql }} as {{ dbt.type_string() }})
         end
     {%- elif column.kind == "text" -%}

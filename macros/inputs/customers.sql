@@ -23,10 +23,10 @@
         {%- if how.kind == "category" %}
         {{ segmentation.clean_id(column) }} as feature_{{ loop.index }}
         {%- else %}
-        {%- set sql = "null" if column is none else column.sql %}
+        {#- As a double first: fixed-point is compared with no such bound on some engines. -#}
+        {%- set double = "cast(" ~ ("null" if column is none else column.sql) ~ " as " ~ segmentation.type_double() ~ ")" %}
         case
-            when {{ sql }} > -1.0e300 and {{ sql }} < 1.0e300
-                then cast({{ sql }} as {{ segmentation.type_double() }})
+            when {{ double }} > -1.0e300 and {{ double }} < 1.0e300 then {{ double }}
         end as feature_{{ loop.index }}
         {%- endif %}
         {%- endfor %}

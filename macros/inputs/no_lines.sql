@@ -6,6 +6,8 @@
             {{ segmentation.text_literal(none) }} as {{ column.sql }}{{ "" if loop.last else "," }}
             {%- endfor %}
 
+        from (select 1 as one) as nothing
+
         where false
     ) as nothing
 {% endmacro %}

@@ -127,9 +127,11 @@
             customer_id,
             {{ (carried + segmentation.preparation_columns()) | join(",\n            ") }}
             {%- for feature in numbers %},
-            least(greatest((
-                {{ segmentation.transformed("clamped_" ~ feature.number, "transform_" ~ feature.number, "lambda_" ~ feature.number) }} - mean_{{ feature.number }}
-            ) / scale_{{ feature.number }}{{ " * weight_" ~ feature.number if feature.is_weighted else "" }}, -1e100), 1e100) as scaled_{{ feature.number }}
+            least(greatest(
+                {{ segmentation.standardized(
+                    segmentation.transformed("clamped_" ~ feature.number, "transform_" ~ feature.number, "lambda_" ~ feature.number),
+                    "mean_" ~ feature.number, "scale_" ~ feature.number
+                ) }}{{ " * weight_" ~ feature.number if feature.is_weighted else "" }}, -1e100), 1e100) as scaled_{{ feature.number }}
             {%- endfor %}
             {%- for feature in categories %}
             {%- for level in range(1, feature.levels + 1) %},

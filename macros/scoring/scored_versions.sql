@@ -20,6 +20,8 @@
         {%- if not relations %}
         select {{ segmentation.text_literal(none) }} as segmentation, {{ segmentation.number_literal(none, "integer") }} as model_version
 
+        from (select 1 as one) as nothing
+
         where false
         {%- endif %}
     ) as scored

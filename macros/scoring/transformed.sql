@@ -14,14 +14,14 @@
         when {{ transform }} = 'box_cox' then
             case
                 when {{ power }} = 0 then ln({{ value }})
-                else (power({{ value }}, {{ power }}) - 1) / {{ power }}
+                else ({{ segmentation.bounded_power(value, power) }} - 1) / {{ power }}
             end
         when {{ transform }} = 'yeo_johnson' then
             case
                 when {{ value }} >= 0 and {{ power }} = 0 then ln({{ value }} + 1)
-                when {{ value }} >= 0 then (power({{ value }} + 1, {{ power }}) - 1) / {{ power }}
+                when {{ value }} >= 0 then ({{ segmentation.bounded_power("(" ~ value ~ " + 1)", power) }} - 1) / {{ power }}
                 when {{ power }} = 2 then -ln(1 - {{ value }})
-                else -(power(1 - {{ value }}, 2 - {{ power }}) - 1) / (2 - {{ power }})
+                else -({{ segmentation.bounded_power("(1 - " ~ value ~ ")", "(2 - " ~ power ~ ")") }} - 1) / (2 - {{ power }})
             end
     end
 {%- endmacro %}
@@ -31,3 +31,40 @@
 {% macro is_outside_domain(value, transform) -%}
     ({{ transform }} in ('log', 'sqrt') and {{ value }} < 0 or {{ transform }} = 'box_cox' and {{ value }} <= 0)
 {%- endmacro %}
+
+
+{#
+    A power of a positive number. Beyond the range of doubles some engines give infinity or zero and
+    others raise; there the largest that matters stands for it, since what is scaled is bounded.
+#}
+{% macro bounded_power(base, exponent) %}
+    {{- return(adapter.dispatch("bounded_power", "segmentation")(base, exponent)) -}}
+{% endmacro %}
+
+{% macro default__bounded_power(base, exponent) -%}
+    case
+        when {{ exponent }} * ln({{ base }}) > 460 then 1e200
+        when {{ exponent }} * ln({{ base }}) < -460 then 0
+        else power({{ base }}, {{ exponent }})
+    end
+{%- endmacro %}
+
+{% macro duckdb__bounded_power(base, exponent) %}power({{ base }}, {{ exponent }}){% endmacro %}
+{% macro spark__bounded_power(base, exponent) %}power({{ base }}, {{ exponent }}){% endmacro %}
+
+
+{#
+    How many scales a transformed value lies from its mean. Where an engine raises beyond the range of
+    doubles the difference is bounded first: no quotient within 1e100 either way becomes another one.
+#}
+{% macro standardized(transformed, mean, scale) %}
+    {{- return(adapter.dispatch("standardized", "segmentation")(transformed, mean, scale)) -}}
+{% endmacro %}
+
+{% macro default__standardized(transformed, mean, scale) -%}
+    {%- set bound = "1e100 * least(greatest(" ~ scale ~ ", 1), 1e200)" -%}
+    least(greatest({{ transformed }} - {{ mean }}, -{{ bound }}), {{ bound }}) / {{ scale }}
+{%- endmacro %}
+
+{% macro duckdb__standardized(transformed, mean, scale) %}({{ transformed }} - {{ mean }}) / {{ scale }}{% endmacro %}
+{% macro spark__standardized(transformed, mean, scale) %}({{ transformed }} - {{ mean }}) / {{ scale }}{% endmacro %}

@@ -63,6 +63,8 @@ final as (
         {{ segmentation.number_literal(none, segmentation.type_double()) }} as value,
         {{ segmentation.text_literal(none) }} as text_value
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

@@ -81,6 +81,8 @@ final as (
         cast(null as {{ type }}) as {{ column }}
         {%- endfor %}
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

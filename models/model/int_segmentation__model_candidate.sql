@@ -9,6 +9,12 @@ parameters as (
 
 ),
 
+fit_sample as (
+
+    select * from {{ ref('int_segmentation__fit_sample') }}
+
+),
+
 settings as (
 
     select * from {{ ref('segmentation__settings') }}
@@ -143,14 +149,14 @@ rfm_cuts as (
 
     {% set measured %}
         select
-            sample.segmentation as population,
-            sample.feature as measure,
-            sample.value
+            fit_sample.segmentation as population,
+            fit_sample.feature as measure,
+            fit_sample.value
 
-        from {{ ref('int_segmentation__fit_sample') }} as sample
+        from fit_sample
 
-        where sample.feature in ('recency_days', 'frequency', 'monetary')
-            and sample.value is not null
+        where fit_sample.feature in ('recency_days', 'frequency', 'monetary')
+            and fit_sample.value is not null
     {% endset %}
     {{- segmentation.rfm_cuts(measured, ref('segmentation__rfm_scheme')) }}
 
@@ -481,7 +487,7 @@ frozen_cuts as (
 
 sample_bins as (
 
-    {{ segmentation.sample_bins(ref('int_segmentation__fit_sample'), "parameters") }}
+    {{ segmentation.sample_bins("fit_sample", "parameters") }}
 
 ),
 

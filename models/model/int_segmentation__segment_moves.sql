@@ -206,8 +206,9 @@ scaled as (
         least(greatest(case
             when transform = 'one_hot' then clamped_center * weight_value
             else
-                ({{ segmentation.transformed("clamped_center", "transform", "lambda_value") }} - mean_value)
-                / scale_value * weight_value
+                {{ segmentation.standardized(
+                    segmentation.transformed("clamped_center", "transform", "lambda_value"), "mean_value", "scale_value"
+                ) }} * weight_value
         end, -1e100), 1e100) as last_coordinate
 
     from clamped

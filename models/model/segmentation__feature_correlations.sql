@@ -6,7 +6,7 @@ settings as (
 
 ),
 
-sample as (
+customer_sample as (
 
     select * from {{ ref('int_segmentation__customer_sample') }}
 
@@ -37,21 +37,21 @@ complete_pairs as (
         pairs.segmentation,
         pairs.feature,
         pairs.other_feature,
-        sample.value as left_value,
+        customer_sample.value as left_value,
         others.value as right_value
 
     from pairs
 
-    inner join sample
-        on pairs.segmentation = sample.segmentation
-        and pairs.feature = sample.feature
+    inner join customer_sample
+        on pairs.segmentation = customer_sample.segmentation
+        and pairs.feature = customer_sample.feature
 
-    inner join sample as others
+    inner join customer_sample as others
         on pairs.segmentation = others.segmentation
         and pairs.other_feature = others.feature
-        and sample.customer_id = others.customer_id
+        and customer_sample.customer_id = others.customer_id
 
-    where sample.value is not null
+    where customer_sample.value is not null
         and others.value is not null
 
 ),

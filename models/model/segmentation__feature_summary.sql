@@ -162,6 +162,8 @@ final as (
         {{ segmentation.number_literal(none, segmentation.type_double()) }} as {{ column }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

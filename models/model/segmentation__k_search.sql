@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=segmentation.view_or_table()) }}
 
 with
 

@@ -42,15 +42,25 @@ bins as (
 
 ),
 
-bounded as (
+worded as (
 
     select
         bins.*,
-        lag(bin_upper) over (partition by segmentation, feature order by bin_id) as bin_lower,
-        lead(bin_upper) over (partition by segmentation, feature order by bin_id) as next_upper,
-        min(case when bin_id = 1 then sample_share end) over (partition by segmentation, feature) as first_share
+        {{ segmentation.rounded_text("bin_upper") }} as upper_text
 
     from bins
+
+),
+
+bounded as (
+
+    select
+        worded.*,
+        lag(upper_text) over (partition by segmentation, feature order by bin_id) as lower_text,
+        lead(upper_text) over (partition by segmentation, feature order by bin_id) as next_text,
+        min(case when bin_id = 1 then sample_share end) over (partition by segmentation, feature) as first_share
+
+    from worded
 
 ),
 
@@ -62,14 +72,12 @@ described as (
         case
             when bin_id = 0 then 'missing'
             when level is not null then level
-            when bin_upper is null and bin_lower is null then 'any other value'
-            when bin_upper is null then {{ dbt.concat(["'above '", segmentation.rounded_text("bin_lower")]) }}
-            when bin_id = 1 and first_share = 0 then {{ dbt.concat(["'below '", segmentation.rounded_text("next_upper")]) }}
-            when bin_id = 1 then {{ dbt.concat(["'up to '", segmentation.rounded_text("bin_upper")]) }}
-            when bin_id = 2 and first_share = 0 then {{ segmentation.rounded_text("bin_upper") }}
-            else {{ dbt.concat([
-                "'above '", segmentation.rounded_text("bin_lower"), "' up to '", segmentation.rounded_text("bin_upper"),
-            ]) }}
+            when upper_text is null and lower_text is null then 'any other value'
+            when upper_text is null then {{ dbt.concat(["'above '", "lower_text"]) }}
+            when bin_id = 1 and first_share = 0 then {{ dbt.concat(["'below '", "next_text"]) }}
+            when bin_id = 1 then {{ dbt.concat(["'up to '", "upper_text"]) }}
+            when bin_id = 2 and first_share = 0 then upper_text
+            else {{ dbt.concat(["'above '", "lower_text", "' up to '", "upper_text"]) }}
         end as bin
 
     from bounded
@@ -108,6 +116,8 @@ counts as (
         null as bin_id,
         null as customers,
         null as all_customers
+
+    from (select 1 as one) as nothing
 
     where false
     {%- endif %}

@@ -48,6 +48,8 @@ final as (
         {{ segmentation.text_literal(none) }} as customer_id,
         {{ segmentation.number_literal(none, "integer") }} as segment_id
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

@@ -180,6 +180,8 @@ final as (
         null as {{ column }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

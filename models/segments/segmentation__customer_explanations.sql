@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized=segmentation.view_or_table()) }}
 
 {%- set definitions = segmentation.configuration()["definitions"] %}
 {%- set columns = segmentation.customer_columns(definitions) %}
@@ -58,6 +58,8 @@ pullers as (
         {{ segmentation.number_literal(none, segmentation.type_double()) }} as {{ place }}_value,
         {{ segmentation.text_literal(none) }} as {{ place }}_level
         {%- endfor %}
+
+    from (select 1 as one) as nothing
 
     where false
     {%- endif %}

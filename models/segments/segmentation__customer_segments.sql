@@ -43,6 +43,8 @@ scores as (
         null as {{ column }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

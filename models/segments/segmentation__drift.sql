@@ -56,7 +56,7 @@ ranked as (
         shifts.*,
         row_number() over (
             partition by segmentation, subject, feature
-            order by cast(shift as decimal(28, 9)) desc, bin_id
+            order by {{ segmentation.fixed_point("shift", 9) }} desc, bin_id
         ) as place
 
     from shifts

@@ -105,6 +105,8 @@ scores as (
         {{ segmentation.number_literal(none, "integer") }} as {{ column }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

@@ -75,6 +75,8 @@ leaf_counts as (
         null as segment_id,
         null as customers
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 
@@ -112,6 +114,8 @@ features as (
         null as feature_position,
         {{ segmentation.boolean_literal(none) }} as is_measure
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 
@@ -130,6 +134,8 @@ populations as (
     select
         {{ segmentation.text_literal(none) }} as segmentation,
         {{ segmentation.text_literal(none) }} as population_condition
+
+    from (select 1 as one) as nothing
 
     where false
     {%- endif %}
@@ -235,11 +241,11 @@ level_lists as (
         feature,
         max(has_one) as has_one,
         max(level_count) as level_count,
-        {{ dbt.listagg(
+        {{ segmentation.listed(
             dbt.concat(["case when position = 1 then '' when position = level_count then ' or ' else ', ' end", "level"]),
-            "''", "order by level_id"
+            "''", "level_id"
         ) }} as levels_in_words,
-        {{ dbt.listagg(segmentation.quoted_text("level"), "', '", "order by level_id") }} as levels_in_sql
+        {{ segmentation.listed(segmentation.quoted_text("level"), "', '", "level_id") }} as levels_in_sql
 
     from telling_levels
 
@@ -394,8 +400,8 @@ sentences as (
     select
         segmentation,
         node_id,
-        {{ dbt.listagg("rule", "' and '", "order by feature_position") }} as rule,
-        {{ dbt.listagg("condition", "' and '", "order by feature_position") }} as condition
+        {{ segmentation.listed("rule", "' and '", "feature_position") }} as rule,
+        {{ segmentation.listed("condition", "' and '", "feature_position") }} as condition
 
     from parts
 

@@ -86,7 +86,7 @@ alone as (
 
     select lines.*
 
-    from {{ source_lines }} as lines
+    from (select * from {{ source_lines }}) as lines
 
     left join repeated
         on {{ fingerprint }} = repeated.segmentation__fingerprint
@@ -99,7 +99,7 @@ alike as (
 
     select lines.*
 
-    from {{ source_lines }} as lines
+    from (select * from {{ source_lines }}) as lines
 
     inner join repeated
         on {{ fingerprint }} = repeated.segmentation__fingerprint

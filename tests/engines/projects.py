@@ -2,21 +2,30 @@
 
 import contextlib
 import io
+import json
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
-from consumer import Consumer  # noqa: E402
+from consumer import Consumer, Run  # noqa: E402
 from shop_data import order_lines  # noqa: E402
 
 LOADS = [pd.Timestamp("2024-12-30 04:00"), pd.Timestamp("2024-12-31 04:00")]
 # Levels that sort differently by byte and in a dictionary, one with all that SQL must quote.
 CHANNELS = ["Web", "app", "Öl & Essig", "O'Neil \\ \"Sons\"", "a b", "App"]
+
+# A model of the team's own, by the macro that scores any table.
+SCORED = """
+{{ config(materialized='table') }}
+{{ segmentation.score(source('raw', 'prospects'), 'members') }}
+"""
 
 VARIABLES: dict[str, Any] = {
     "segmentation_input": {
@@ -41,6 +50,7 @@ VARIABLES: dict[str, Any] = {
         },
     },
     "segmentation_options": {
+        "trainer": "sql",
         "history": {"period": "month", "periods": 6},
         "pseudonymize": {"salt": {"source": "raw", "table": "salts"}},
     },
@@ -78,13 +88,41 @@ def members(number: int = 300, seed: int = 11) -> pd.DataFrame:
     return frame
 
 
+def prospects() -> pd.DataFrame:
+    """Gives customers whom no fit has seen: usual ones, and numbers at the ends of what doubles hold."""
+    numbers = [3.0, 0.0, -2.5, 5e-324, 1e-300, 1e160, -1e160, 9e299, -9e299, 1e308, np.inf, np.nan]
+    return pd.DataFrame(
+        {
+            "member_id": [f"prospect {place:02d}" for place in range(len(numbers))],
+            "income": numbers[::-1],
+            "visits": numbers,
+            "channel": (CHANNELS * 2)[: len(numbers) - 1] + ["unheard of"],
+        }
+    )
+
+
 def tables() -> dict[str, pd.DataFrame]:
     """Gives what stands in the warehouse before the first build."""
     return {
         "lines": deliveries()[0],
         "members": members(),
+        "prospects": prospects(),
         "salts": pd.DataFrame({"salt": ["a salt of no secret project"]}),
     }
+
+
+class Snapshot(NamedTuple):
+    """What was in a project's tables at one time, to be compared as the project itself."""
+
+    tables: dict[str, pd.DataFrame]
+
+    def public_tables(self) -> list[str]:
+        """Gives their names, sorted."""
+        return sorted(self.tables)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Gives one of them."""
+        return self.tables[name]
 
 
 class EngineProject(Consumer):
@@ -94,6 +132,10 @@ class EngineProject(Consumer):
     """
 
     schema: str
+
+    def __init__(self, folder: Path, **changes) -> None:
+        files = {"models/prospect_segments.sql": SCORED} | changes.pop("files", {})
+        super().__init__(folder, **({"variables": VARIABLES, "tables": tables()} | changes), files=files)
 
     def columns(self, table: str) -> dict[str, str]:
         """Gives the columns of a table with their types as information_schema has them, in order."""
@@ -106,8 +148,8 @@ class EngineProject(Consumer):
         )
 
     def public_tables(self) -> list[str]:
-        """Gives the tables and views that the package promises, sorted."""
-        return [name for name in self.relations() if name.startswith("segmentation__")]
+        """Gives the tables and views that the package promises, and the team's own, sorted."""
+        return [name for name in self.relations() if not name.startswith("int_segmentation__")]
 
     def table(self, name: str) -> pd.DataFrame:
         """Gives a table as it is: exact decimals, none for null."""
@@ -117,9 +159,39 @@ class EngineProject(Consumer):
             dtype=object,
         )
 
+    def snapshot(self) -> Snapshot:
+        """Gives what is in all public tables now."""
+        return Snapshot({name: self.table(name) for name in self.public_tables()})
+
     def add_delivery(self) -> None:
         """Loads the second day's lines."""
         self.load("lines", pd.concat(deliveries(), ignore_index=True))
+
+
+FIRST_BUILD, LATER_DAY, REFIT = "first build", "later day", "refit"
+
+
+def take_steps(project: EngineProject, command: str = "build") -> Iterator[str]:
+    """Lives through the project's days; gives the name of each step when it is done.
+
+    On the later day there are new lines and no fit is due, so the last version scores; then a fit
+    is asked for.
+
+    command   of dbt: build, or run to leave out the tests
+    """
+    run_step(project, command)
+    yield FIRST_BUILD
+    project.add_delivery()
+    run_step(project, "run")
+    yield LATER_DAY
+    run_step(project, command, refit=True)
+    yield REFIT
+
+
+def run_step(project: EngineProject, command: str, refit: bool = False) -> None:
+    """Runs dbt in the project; fails where anything fails or warns."""
+    arguments = ["--vars", "segmentation_refit: true"] if refit else []
+    project.dbt(command, *arguments).assert_clean()
 
 
 class DuckDBProject(EngineProject):
@@ -133,11 +205,20 @@ class PostgresProject(EngineProject):
 
     schema = "public"
 
-    def __init__(self, folder: Path, server, **rest) -> None:
+    def __init__(self, folder: Path, server, **changes) -> None:
         self.server = server
         self.database_name = folder.name
         server.create_database(self.database_name)
-        super().__init__(folder, **rest)
+        super().__init__(folder, **changes)
+
+    def copy(self, folder: Path) -> "PostgresProject":
+        """Gives a project in another folder, with a database of its own that holds the same."""
+        copied = PostgresProject.__new__(PostgresProject)
+        copied.folder, copied.server, copied.database_name = folder, self.server, folder.name
+        shutil.copytree(self.folder, folder, symlinks=True)
+        self.server.create_database(folder.name, template=self.database_name)
+        copied.write("profiles.yml", copied.profiles())
+        return copied
 
     def profiles(self) -> str:
         output = {
@@ -185,3 +266,52 @@ class PostgresProject(EngineProject):
             connection.cursor() as cursor,
         ):
             yield cursor
+
+
+class SparkProject(EngineProject):
+    """The project in the session of a `Spark`, in Parquet tables; dbt runs in this process."""
+
+    schema = "main"
+
+    def __init__(self, folder: Path, spark, **rest) -> None:
+        self.session = spark.session
+        for schema in (self.schema, "raw"):
+            self.session.sql(f"drop schema if exists {schema} cascade")
+        super().__init__(folder, **rest)
+
+    def profiles(self) -> str:
+        output = {
+            "type": "spark",
+            "method": "session",
+            "host": "this process",
+            "schema": self.schema,
+            "threads": 2,
+        }
+        return yaml.safe_dump({"shop": {"target": "spark", "outputs": {"spark": output}}})
+
+    def load(self, name: str, content: pd.DataFrame) -> None:
+        # dbt's own seeds take the time of the square of their rows.
+        file = self.folder / f"{name}.parquet"
+        content.to_parquet(file, coerce_timestamps="us", index=False)
+        self.session.sql("create schema if not exists raw")
+        self.session.read.parquet(str(file)).write.mode("overwrite").saveAsTable(f"raw.{name}")
+
+    def rows(self, sql: str) -> list[tuple]:
+        return [tuple(row) for row in self.session.sql(sql).collect()]
+
+    def columns(self, table: str) -> dict[str, str]:
+        return dict(self.session.table(f"{self.schema}.{table}").dtypes)
+
+    def relations(self) -> list[str]:
+        return sorted(name for _, name, _ in self.rows(f"show tables in {self.schema}"))
+
+    def dbt(self, *arguments: str) -> Run:
+        from dbt.cli.main import dbtRunner
+
+        results_file = self.folder / "target/run_results.json"
+        results_file.unlink(missing_ok=True)
+        output = io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(output):
+            done = dbtRunner().invoke(["--no-use-colors", *arguments])
+        results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
+        return Run(0 if done.success else 1, output.getvalue(), results)
