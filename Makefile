@@ -1,12 +1,14 @@
-# Two commands do everything: `make demo` and `make test`. Each sets itself up in .venv.
+# `make demo` and `make test` do everything on DuckDB, in .venv; `make test-engines` does the other engines.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LINES ?= 10000000
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps -r
+ENGINES := $(patsubst tests/engines/requirements/%.txt,.venv-%,$(wildcard tests/engines/requirements/*.txt))
 export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 
-.PHONY: demo test benchmark docs lint clean
+.PHONY: demo test test-engines benchmark docs lint clean
 
 demo: $(VENV)/.runtime
 	@echo "Building the demo, half a minute ..."
@@ -15,6 +17,10 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope --no-loadscope-reorder -q
+
+# Tests for whose engine an environment of their own is made run its python themselves.
+test-engines: $(ENGINES:%=%/.installed)
+	.venv-engines/bin/python -m pytest tests/engines -q
 
 benchmark: $(VENV)/.development
 	$(BIN)/python benchmarks/run.py --lines $(LINES)
@@ -33,12 +39,18 @@ $(VENV)/.python:
 # The lists are complete, so nothing is resolved: --no-deps keeps out a parser that needs a download.
 $(VENV)/.runtime: $(VENV)/.python requirements.txt
 	@echo "Installing into $(VENV) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	$(BIN)/python $(INSTALL) requirements.txt
 	touch $@
 
 $(VENV)/.development: $(VENV)/.python requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	$(BIN)/python $(INSTALL) requirements-dev.txt
+	touch $@
+
+.venv-%/.installed: tests/engines/requirements/%.txt $(VENV)/.python
+	@echo "Installing into .venv-$* ..."
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python $(INSTALL) $<
 	touch $@
 
 clean:
-	rm -rf $(VENV) target logs dbt_packages segmentation.duckdb
+	rm -rf $(VENV) .venv-* target logs dbt_packages segmentation.duckdb

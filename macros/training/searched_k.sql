@@ -4,7 +4,7 @@
     measured, which are distances of all pairs}.
 #}
 {% macro training_sizes() %}
-    {% do return({"starts": 2000, "search": 10000, "silhouettes": 1000}) %}
+    {% do return({"starts": 1000, "search": 10000, "silhouettes": 1000}) %}
 {% endmacro %}
 
 

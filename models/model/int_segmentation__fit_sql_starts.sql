@@ -22,11 +22,23 @@ wanted as (
 
     from ({{ segmentation.searched_k(points, settings, coordinates) }}) as searched
 
-    cross join (
+    inner join (
+        select
+            segmentation,
+            count(*) as coordinates
+
+        from ({{ segmentation.fitted_coordinates(ref('int_segmentation__fit_sql_features'), settings) }}) as coordinates
+
+        group by segmentation
+    ) as counted
+        on searched.segmentation = counted.segmentation
+
+    inner join (
         {%- for start_id in range(segmentation.starts(coordinates)) %}
         select {{ start_id }} as start_id{{ "" if loop.last else " union all" }}
         {%- endfor %}
     ) as starts
+        on starts.start_id <= counted.coordinates
 
 ),
 

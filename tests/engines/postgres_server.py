@@ -9,8 +9,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# Where Debian puts each version's programs, of which only some are on the path.
-DEBIAN_FOLDERS = "/usr/lib/postgresql/*/bin"
 SERVER_ACCOUNT = "postgres"
 
 # Nothing outlives the test, so nothing needs to outlive a power cut; all else is as installed.
@@ -18,12 +16,10 @@ SETTINGS = {"fsync": "off", "listen_addresses": "127.0.0.1", "unix_socket_direct
 
 
 def programs() -> Path | None:
-    """Gives the folder with initdb and pg_ctl of the newest version; none where there is none."""
-    folders = [Path(found).parent for found in [shutil.which("initdb")] if found]
-    root = Path(DEBIAN_FOLDERS.split("*")[0])
-    versions = [path for path in root.glob("*/bin") if (path / "initdb").exists()]
-    folders += sorted(versions, key=lambda path: path.parent.name)
-    return folders[-1] if folders else None
+    """Gives the folder with initdb and pg_ctl, none where there is none: Debian's is not on the path."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = str(debian[-1]) if debian else shutil.which("initdb")
+    return Path(found).parent if found else None
 
 
 class PostgresServer:
@@ -93,13 +89,14 @@ class PostgresServer:
         connection.autocommit = True
         return connection
 
-    def create_database(self, name: str) -> None:
-        """Makes a database in which text sorts as in a dictionary, and so not as on DuckDB."""
+    def create_database(self, name: str, template: str | None = None) -> None:
+        """Makes a database, as a copy of another one or empty: then its text sorts as in a dictionary.
+
+        Sorted by bytes it would be as on DuckDB, and hide what hangs on the order.
+        """
+        source = template or "template0 locale_provider icu icu_locale 'en-US' locale 'C.UTF-8'"
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                f"create database {name} template template0 "
-                "locale_provider icu icu_locale 'en-US' locale 'C.UTF-8'"
-            )
+            cursor.execute(f"create database {name} template {source}")
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

@@ -3,9 +3,11 @@
 import contextlib
 import io
 import json
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -109,6 +111,20 @@ def tables() -> dict[str, pd.DataFrame]:
     }
 
 
+class Snapshot(NamedTuple):
+    """What was in a project's tables at one time, to be compared as the project itself."""
+
+    tables: dict[str, pd.DataFrame]
+
+    def public_tables(self) -> list[str]:
+        """Gives their names, sorted."""
+        return sorted(self.tables)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Gives one of them."""
+        return self.tables[name]
+
+
 class EngineProject(Consumer):
     """A project on one engine; an engine says how to reach it, to load a table and to read one.
 
@@ -143,9 +159,39 @@ class EngineProject(Consumer):
             dtype=object,
         )
 
+    def snapshot(self) -> Snapshot:
+        """Gives what is in all public tables now."""
+        return Snapshot({name: self.table(name) for name in self.public_tables()})
+
     def add_delivery(self) -> None:
         """Loads the second day's lines."""
         self.load("lines", pd.concat(deliveries(), ignore_index=True))
+
+
+FIRST_BUILD, LATER_DAY, REFIT = "first build", "later day", "refit"
+
+
+def take_steps(project: EngineProject, command: str = "build") -> Iterator[str]:
+    """Lives through the project's days; gives the name of each step when it is done.
+
+    On the later day there are new lines and no fit is due, so the last version scores; then a fit
+    is asked for.
+
+    command   of dbt: build, or run to leave out the tests
+    """
+    run_step(project, command)
+    yield FIRST_BUILD
+    project.add_delivery()
+    run_step(project, "run")
+    yield LATER_DAY
+    run_step(project, command, refit=True)
+    yield REFIT
+
+
+def run_step(project: EngineProject, command: str, refit: bool = False) -> None:
+    """Runs dbt in the project; fails where anything fails or warns."""
+    arguments = ["--vars", "segmentation_refit: true"] if refit else []
+    project.dbt(command, *arguments).assert_clean()
 
 
 class DuckDBProject(EngineProject):
@@ -164,6 +210,15 @@ class PostgresProject(EngineProject):
         self.database_name = folder.name
         server.create_database(self.database_name)
         super().__init__(folder, **changes)
+
+    def copy(self, folder: Path) -> "PostgresProject":
+        """Gives a project in another folder, with a database of its own that holds the same."""
+        copied = PostgresProject.__new__(PostgresProject)
+        copied.folder, copied.server, copied.database_name = folder, self.server, folder.name
+        shutil.copytree(self.folder, folder, symlinks=True)
+        self.server.create_database(folder.name, template=self.database_name)
+        copied.write("profiles.yml", copied.profiles())
+        return copied
 
     def profiles(self) -> str:
         output = {
