@@ -1,6 +1,6 @@
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
-{%- set points = ref('int_segmentation__fit_sql_points') %}
-{%- set settings = ref('segmentation__settings') %}
+{%- set points = segmentation.aliasable(ref('int_segmentation__fit_sql_points')) %}
+{%- set settings = segmentation.aliasable(ref('segmentation__settings')) %}
 
 with
 
@@ -24,7 +24,7 @@ wanted as (
             segmentation,
             count(*) as coordinates
 
-        from ({{ segmentation.fitted_coordinates(ref('int_segmentation__fit_sql_features'), settings) }}) as coordinates
+        from ({{ segmentation.fitted_coordinates(segmentation.aliasable(ref('int_segmentation__fit_sql_features')), settings) }}) as coordinates
 
         group by segmentation
     ) as counted
