@@ -19,9 +19,9 @@ starts as (
 
     select centroids.*
 
-    from {{ ref('int_segmentation__fit_sql_search_centroids') }} as centroids
+    from {{ segmentation.aliasable(ref('int_segmentation__fit_sql_search_centroids')) }} as centroids
 
-    inner join {{ search }} as search
+    inner join {{ segmentation.aliasable(search) }} as search
         on centroids.segmentation = search.segmentation
         and centroids.k = search.k
 

@@ -23,7 +23,7 @@ fit_sample as (
         fit_sample.text_value,
         settings.kind
 
-    from {{ ref('int_segmentation__fit_sample') }} as fit_sample
+    from {{ segmentation.aliasable(ref('int_segmentation__fit_sample')) }} as fit_sample
 
     inner join settings
         on fit_sample.segmentation = settings.segmentation

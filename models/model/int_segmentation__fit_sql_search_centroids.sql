@@ -1,8 +1,8 @@
 {{ config(post_hook="{{ segmentation.drop_steps() }}") }}
 
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
-{%- set points = ref('int_segmentation__fit_sql_points') %}
-{%- set settings = ref('segmentation__settings') %}
+{%- set points = segmentation.aliasable(ref('int_segmentation__fit_sql_points')) %}
+{%- set settings = segmentation.aliasable(ref('segmentation__settings')) %}
 
 {% call segmentation.in_steps() %}
 with

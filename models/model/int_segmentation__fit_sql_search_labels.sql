@@ -8,7 +8,7 @@ with
 points as (
 
     {{ segmentation.first_points(
-        ref('int_segmentation__fit_sql_points'), ref('segmentation__settings'), coordinates, segmentation.training_sizes()["search"]
+        segmentation.aliasable(ref('int_segmentation__fit_sql_points')), segmentation.aliasable(ref('segmentation__settings')), coordinates, segmentation.training_sizes()["search"]
     ) }}
 
 ),
