@@ -190,7 +190,8 @@ qualities as (
         case
             when totals.clusters between 2 and totals.customers - 1 then
                 case
-                    when totals.inertia = 0 then 1
+                    {# What rounding errors make of customers who are all alike in their segments. #}
+                    when totals.inertia <= 1e-20 * totals.dispersion then 1
                     else totals.dispersion * (totals.customers - totals.clusters) / (totals.inertia * (totals.clusters - 1))
                 end
         end as calinski_harabasz,
