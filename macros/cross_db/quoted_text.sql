@@ -9,13 +9,14 @@
 
 {# Where a backslash escapes it is doubled, and line ends are written out. #}
 {% macro _quoted_with_backslashes(expression) -%}
-    {%- set escaped = {"text": dbt.replace(expression, "chr(92)", "concat(chr(92), chr(92))")} -%}
+    {%- set escaped = {"text": dbt.replace(expression, "chr(92)", dbt.concat(["chr(92)", "chr(92)"]))} -%}
     {%- for character, letter in [("chr(39)", "chr(39)"), ("chr(10)", "'n'"), ("chr(13)", "'r'")] -%}
-        {%- do escaped.update({"text": dbt.replace(escaped.text, character, "concat(chr(92), " ~ letter ~ ")")}) -%}
+        {%- do escaped.update({"text": dbt.replace(escaped.text, character, dbt.concat(["chr(92)", letter]))}) -%}
     {%- endfor -%}
-    concat(chr(39), {{ escaped.text }}, chr(39))
+    {{ dbt.concat(["chr(39)", escaped.text, "chr(39)"]) }}
 {%- endmacro %}
 
 {% macro snowflake__quoted_text(expression) %}{{ segmentation._quoted_with_backslashes(expression) }}{% endmacro %}
 {% macro bigquery__quoted_text(expression) %}{{ segmentation._quoted_with_backslashes(expression) }}{% endmacro %}
 {% macro spark__quoted_text(expression) %}{{ segmentation._quoted_with_backslashes(expression) }}{% endmacro %}
+{% macro redshift__quoted_text(expression) %}{{ segmentation._quoted_with_backslashes(expression) }}{% endmacro %}

@@ -10,4 +10,6 @@
 
 
 {# All that counts as blank, as one text: blank, tab, line ends, page break, non-breaking space. #}
-{% macro blanks() %}concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13), chr(160)){% endmacro %}
+{% macro blanks() -%}
+    {{ dbt.concat(["' '", "chr(9)", "chr(10)", "chr(11)", "chr(12)", "chr(13)", "chr(160)"]) }}
+{%- endmacro %}

@@ -2,8 +2,8 @@
 {% macro missed_share(share, bound) -%}
     case
         {%- for decimals in range(1, 12) %}
-        when cast(100 * {{ share }} as decimal(28, {{ decimals }})) > 0
-            and cast(100 * {{ share }} as decimal(28, {{ decimals }})) < 100 * {{ bound }}
+        when {{ segmentation.fixed_point("100 * " ~ share, decimals) }} > 0
+            and {{ segmentation.fixed_point("100 * " ~ share, decimals) }} < 100 * {{ bound }}
             then {{ segmentation.decimal_text("100 * " ~ share, decimals) }}
         {%- endfor %}
         else {{ segmentation.decimal_text("100 * " ~ share, 12) }}

@@ -10,7 +10,7 @@ settings as (
 
 ),
 
-sample as (
+fit_sample as (
 
     select * from {{ ref('int_segmentation__fit_sample') }}
 
@@ -192,8 +192,8 @@ own_counts as (
         coordinates.level_id,
         coalesce(
             case
-                when coordinates.level_id is null then coalesce(sample.value, coordinates.fill_value_number)
-                when coalesce(sample.text_value, coordinates.fill_level) = coordinates.level then 1
+                when coordinates.level_id is null then coalesce(fit_sample.value, coordinates.fill_value_number)
+                when coalesce(fit_sample.text_value, coordinates.fill_level) = coordinates.level then 1
             end,
             0
         ) as value,
@@ -201,13 +201,13 @@ own_counts as (
 
     from customers
 
-    inner join sample
-        on customers.segmentation = sample.segmentation
-        and customers.customer_id = sample.customer_id
+    inner join fit_sample
+        on customers.segmentation = fit_sample.segmentation
+        and customers.customer_id = fit_sample.customer_id
 
     inner join coordinates
-        on sample.segmentation = coordinates.segmentation
-        and sample.feature = coordinates.feature
+        on fit_sample.segmentation = coordinates.segmentation
+        and fit_sample.feature = coordinates.feature
 
     where customers.is_fitted
 
@@ -246,7 +246,7 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''': kmeans with k = '", "cast(max(k) as " ~ dbt.type_string() ~ ")",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "': kmeans with k = '", "cast(max(k) as " ~ dbt.type_string() ~ ")",
             "' leaves a segment without customers: lower k'",
         ]) }} as fault
 

@@ -10,7 +10,7 @@ settings as (
 ),
 
 {# Beyond these bounds the values cannot be summed up; they are faults where no transform tames them. #}
-sample as (
+fit_sample as (
 
     select
         fit_sample.segmentation,
@@ -40,7 +40,7 @@ repeated_customers as (
             segmentation,
             customer_id
 
-        from sample
+        from fit_sample
 
         group by
             segmentation,
@@ -65,7 +65,7 @@ sample_counts as (
         value,
         count(*) as customers
 
-    from sample
+    from fit_sample
 
     where value is not null
 
@@ -130,44 +130,44 @@ fences as (
 outliers as (
 
     select distinct
-        sample.segmentation,
-        sample.customer_id
+        fit_sample.segmentation,
+        fit_sample.customer_id
 
-    from sample
+    from fit_sample
 
     inner join fences
-        on sample.segmentation = fences.segmentation
-        and sample.feature = fences.feature
+        on fit_sample.segmentation = fences.segmentation
+        and fit_sample.feature = fences.feature
 
-    where sample.value < fences.fence_low
-        or sample.value > fences.fence_high
+    where fit_sample.value < fences.fence_low
+        or fit_sample.value > fences.fence_high
 
 ),
 
 fitted_counts as (
 
     select
-        sample.segmentation,
-        sample.feature,
-        sample.kind,
-        sample.value,
-        sample.text_value,
+        fit_sample.segmentation,
+        fit_sample.feature,
+        fit_sample.kind,
+        fit_sample.value,
+        fit_sample.text_value,
         count(*) as customers
 
-    from sample
+    from fit_sample
 
     left join outliers
-        on sample.segmentation = outliers.segmentation
-        and sample.customer_id = outliers.customer_id
+        on fit_sample.segmentation = outliers.segmentation
+        and fit_sample.customer_id = outliers.customer_id
 
     where outliers.customer_id is null
 
     group by
-        sample.segmentation,
-        sample.feature,
-        sample.kind,
-        sample.value,
-        sample.text_value
+        fit_sample.segmentation,
+        fit_sample.feature,
+        fit_sample.kind,
+        fit_sample.value,
+        fit_sample.text_value
 
 ),
 
@@ -904,8 +904,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''' has customer '''", "customer_id",
-            "''' more than once: give it a table with one row per customer'",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "' has customer '", "chr(39)", "customer_id",
+            "chr(39)", "' more than once: give it a table with one row per customer'",
         ]) }} as fault
 
     from repeated_customers
@@ -915,11 +915,11 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''': every customer of its fit sample has a value outside the fences: '",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "': every customer of its fit sample has a value outside the fences: '",
             "'raise outliers.fence, or leave features out of the segmentation'",
         ]) }} as fault
 
-    from (select distinct segmentation from sample) as sampled
+    from (select distinct segmentation from fit_sample) as sampled
 
     where segmentation not in (select segmentation from fitted_counts)
 
@@ -928,8 +928,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''', feature '''", "feature",
-            "''': no customer of the fit sample has a value: leave the feature out or fill it upstream'",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "', feature '", "chr(39)", "feature",
+            "chr(39)", "': no customer of the fit sample has a value: leave the feature out or fill it upstream'",
         ]) }} as fault
 
     from (
@@ -943,8 +943,8 @@ faults as (
     select
         domains.segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "domains.segmentation", "''', feature '''", "domains.feature",
-            "''': no value of the fit sample lies in the domain of '", "domains.transform", "': say auto, none, cbrt or yeo_johnson'",
+            "'segmentation '", "chr(39)", "domains.segmentation", "chr(39)", "', feature '", "chr(39)", "domains.feature",
+            "chr(39)", "': no value of the fit sample lies in the domain of '", "domains.transform", "': say auto, none, cbrt or yeo_johnson'",
         ]) }} as fault
 
     from domains
@@ -962,8 +962,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''', feature '''", "feature",
-            "''': its values are too large for transform '", "transform", "': say auto or log, or divide the feature upstream'",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "', feature '", "chr(39)", "feature",
+            "chr(39)", "': its values are too large for transform '", "transform", "': say auto or log, or divide the feature upstream'",
         ]) }} as fault
 
     from scaled_numbers
@@ -981,8 +981,8 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''', feature '''", "feature",
-            "''' has '", "cast(count(*) as " ~ dbt.type_string() ~ ")",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "', feature '", "chr(39)", "feature",
+            "chr(39)", "' has '", "cast(count(*) as " ~ dbt.type_string() ~ ")",
             "' different values; allowed at most 50: group them upstream, or leave it out'",
         ]) }} as fault
 

@@ -16,7 +16,7 @@ parameters as (
 
 ),
 
-sample as (
+fit_sample as (
 
     select * from {{ ref('int_segmentation__fit_sample') }}
 
@@ -31,8 +31,8 @@ coordinates as (
 filled as (
 
     select
-        sample.segmentation,
-        sample.customer_id,
+        fit_sample.segmentation,
+        fit_sample.customer_id,
         coordinates.coordinate,
         coordinates.level_id,
         coordinates.transform,
@@ -43,18 +43,18 @@ filled as (
         coordinates.weight_number,
         coordinates.clip_low_number,
         coordinates.clip_high_number,
-        coalesce(sample.value, coordinates.fill_value_number) as value,
-        case when coalesce(sample.text_value, coordinates.fill_level) = coordinates.level then 1 else 0 end as is_level,
+        coalesce(fit_sample.value, coordinates.fill_value_number) as value,
+        case when coalesce(fit_sample.text_value, coordinates.fill_level) = coordinates.level then 1 else 0 end as is_level,
         case
-            when sample.value < coordinates.fence_low_number or sample.value > coordinates.fence_high_number then 1
+            when fit_sample.value < coordinates.fence_low_number or fit_sample.value > coordinates.fence_high_number then 1
             else 0
         end as is_outside
 
-    from sample
+    from fit_sample
 
     inner join coordinates
-        on sample.segmentation = coordinates.segmentation
-        and sample.feature = coordinates.feature
+        on fit_sample.segmentation = coordinates.segmentation
+        and fit_sample.feature = coordinates.feature
 
 ),
 

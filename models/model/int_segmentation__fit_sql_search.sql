@@ -397,7 +397,7 @@ faults as (
     select
         segmentation,
         {{ dbt.concat([
-            "'segmentation '''", "segmentation", "''' asks for k = '", "cast(max(k_max) as " ~ text ~ ")",
+            "'segmentation '", "chr(39)", "segmentation", "chr(39)", "' asks for k = '", "cast(max(k_max) as " ~ text ~ ")",
             "' but its fit sample holds only '", segmentation.customers_text("max(different_customers)"), "': lower k or say k: auto'",
         ]) }} as fault
 

@@ -63,7 +63,7 @@ clipped as (
             when value < clip_low then clip_low
             when value > clip_high then clip_high
             else value
-        end as clipped
+        end as clipped_value
 
     from sampled
 
@@ -77,7 +77,7 @@ clamped as (
 
     select
         clipped.*,
-        case when {{ segmentation.is_outside_domain("clipped", "transform") }} then minimum else clipped end as clamped
+        case when {{ segmentation.is_outside_domain("clipped_value", "transform") }} then minimum else clipped_value end as clamped_value
 
     from clipped
 
@@ -88,7 +88,7 @@ scaled as (
     select
         segmentation,
         feature,
-        ({{ segmentation.transformed("clamped", "transform", "power") }} - mean) / scale as scaled,
+        ({{ segmentation.transformed("clamped_value", "transform", "power") }} - mean) / scale as scaled_value,
         abs(mean / scale) as magnitude
 
     from clamped
@@ -101,8 +101,8 @@ moments as (
     select
         segmentation,
         feature,
-        avg(scaled) as scaled_mean,
-        stddev_pop(scaled) as scaled_deviation,
+        avg(scaled_value) as scaled_mean,
+        stddev_pop(scaled_value) as scaled_deviation,
         1e-6 + 1e-15 * max(magnitude) as tolerance
 
     from scaled

@@ -16,8 +16,8 @@ stacked as (
         segmentation,
         customer_id,
         segment_id,
-        case when event = 'entered' then 1 else -1 end as replayed,
-        0 as placed
+        case when event = 'entered' then 1 else -1 end as step,
+        0 as place
 
     from {{ model }}
 
@@ -27,8 +27,8 @@ stacked as (
         segmentation,
         customer_id,
         segment_id,
-        0 as replayed,
-        1 as placed
+        0 as step,
+        1 as place
 
     from {{ compare_to }}
 
@@ -38,8 +38,8 @@ select
     segmentation,
     customer_id,
     segment_id,
-    sum(replayed) as replayed,
-    sum(placed) as placed
+    sum(step) as replayed,
+    sum(place) as placed
 
 from stacked
 
@@ -50,6 +50,6 @@ group by
     customer_id,
     segment_id
 
-having sum(replayed) <> sum(placed)
+having sum(step) <> sum(place)
 
 {% endtest %}
