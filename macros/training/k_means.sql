@@ -85,7 +85,7 @@
                         else {{ coordinates | join(" + ") }}
                     end as sort_value
 
-                from (select distinct segmentation, {{ coordinates | join(", ") }} from {{ points }}) as different
+                from (select distinct segmentation, {{ coordinates | join(", ") }} from {{ points }} as points) as different
 
                 inner join (select distinct segmentation, start_id from {{ wanted }}) as starts
                     on different.segmentation = starts.segmentation
