@@ -18,9 +18,10 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.development
 	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope --no-loadscope-reorder -q
 
-# Tests for whose engine an environment of their own is made run its python themselves.
+# What runs here, then what is emulated or compiled. A version of dbt has an environment of its own.
 test-engines: $(ENGINES:%=%/.installed)
 	.venv-engines/bin/python -m pytest tests/engines -q
+	.venv-warehouses/bin/python -m pytest tests/warehouses -n 2 --dist loadgroup -q
 
 benchmark: $(VENV)/.development
 	$(BIN)/python benchmarks/run.py --lines $(LINES)

@@ -21,11 +21,13 @@
 
     ),
 
+    {#- Written once: every iteration reads the same but for the centroids before it. -#}
+    {%- set step = segmentation.next_centroids(points, "centroids_before", "clusters", coordinates) %}
     {%- for iteration in range(1, iterations + 1) %}
 
     centroids_{{ iteration }} as {{ segmentation.materialized_cte() }} (
 
-        {{ segmentation.next_centroids(points, start if loop.first else "centroids_" ~ (iteration - 1), "clusters", coordinates) }}
+        {{ step | replace("centroids_before", start if loop.first else "centroids_" ~ (iteration - 1)) }}
 
     ),
     {%- endfor %}

@@ -78,6 +78,7 @@ OUTPUT_TYPES = {
     "value": "float64",
     "text_value": "string",
 }
+SQL_TYPES = {"string": "string", "Int64": "bigint", "float64": "double"}
 
 
 class FeatureRequest(NamedTuple):
@@ -202,7 +203,8 @@ class Leaf(NamedTuple):
 def as_pandas(table: Any) -> pd.DataFrame:
     """Turns what `dbt.ref` gives into a pandas frame with lower-case column names.
 
-    Takes a pandas frame, or a DuckDB, Snowpark or PySpark table; raises TypeError for others.
+    Takes a pandas frame, or a DuckDB, Snowpark, PySpark or BigQuery DataFrames table, a
+    pandas-on-Spark one too; raises TypeError for others.
     """
     if isinstance(table, pd.DataFrame):
         frame = table
@@ -214,6 +216,21 @@ def as_pandas(table: Any) -> pd.DataFrame:
         else:
             raise TypeError(f"cannot turn a {type(table).__name__} into a pandas frame")
     return frame.rename(columns=str.lower)
+
+
+def as_table(frame: pd.DataFrame, session: Any) -> Any:
+    """Turns the output into a table of the engine's session, with the types of `OUTPUT_TYPES`.
+
+    Spark and Snowflake take rows with a schema, since neither finds the types of an empty or
+    all-null column, nor Snowflake lower-case names; BigQuery DataFrames and DuckDB take pandas.
+    """
+    if hasattr(session, "createDataFrame"):
+        schema = ", ".join(f"{name} {SQL_TYPES[kind]}" for name, kind in OUTPUT_TYPES.items())
+        rows = [tuple(map(given, row)) for row in frame.astype(object).itertuples(index=False)]
+        return session.createDataFrame(rows, schema)
+    if hasattr(session, "read_pandas"):
+        return session.read_pandas(frame)
+    return frame
 
 
 def given(value: Any) -> Any:
@@ -1680,7 +1697,8 @@ def fit_segmentations(sample: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFr
 
 def model(dbt, session):
     """Gives the parameters of every segmentation as rows; see the functions above."""
-    dbt.config(materialized="table")
+    # What Snowflake has to load, and Databricks to install where it is not there.
+    dbt.config(materialized="table", packages=["pandas", "scikit-learn", "scipy"])
     sample = dbt.ref("int_segmentation__fit_sample")
     settings = dbt.ref("segmentation__settings")
-    return fit_segmentations(as_pandas(sample), as_pandas(settings))
+    return as_table(fit_segmentations(as_pandas(sample), as_pandas(settings)), session)

@@ -1,7 +1,10 @@
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set search = ref('int_segmentation__fit_sql_search') %}
 {%- do segmentation.raise_fit_faults(search) %}
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 
+{% call segmentation.in_steps() %}
 with
 
 points as (
@@ -59,3 +62,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

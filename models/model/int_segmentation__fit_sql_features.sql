@@ -1,6 +1,9 @@
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set transforms = segmentation.transforms() %}
 {%- set double = segmentation.type_double() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -441,9 +444,21 @@ power_grid_1 as (
 
 {%- for grid in range(1, 5) %}
 
+powers_{{ grid }} as (
+
+    {{ segmentation.grid_powers("power_grid_" ~ grid, "power_bounds") }}
+
+),
+
+power_terms_{{ grid }} as {{ segmentation.materialized_cte() }} (
+
+    {{ segmentation.power_terms("powers_" ~ grid, "logs") }}
+
+),
+
 power_costs_{{ grid }} as (
 
-    {{ segmentation.power_costs("power_grid_" ~ grid, "power_bounds", "logs") }}
+    {{ segmentation.power_costs("power_terms_" ~ grid) }}
 
 ),
 {%- if not loop.last %}
@@ -1074,3 +1089,4 @@ select
     text_value
 
 from final
+{% endcall %}

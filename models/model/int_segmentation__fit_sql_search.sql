@@ -1,6 +1,9 @@
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set text = dbt.type_string() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -91,7 +94,7 @@ totals as (
     select
         clusters.segmentation,
         clusters.k,
-        count(*) as clusters,
+        count(*) as cluster_count,
         sum(clusters.customers) as customers,
         sum(clusters.inertia) as inertia,
         min(clusters.customers) as smallest_size,
@@ -185,15 +188,16 @@ qualities as (
         totals.inertia,
         mean_silhouettes.silhouette,
         case
-            when totals.clusters between 2 and totals.customers - 1 then
+            when totals.cluster_count between 2 and totals.customers - 1 then
                 case
-                    when totals.inertia = 0 then 1
-                    else totals.dispersion * (totals.customers - totals.clusters) / (totals.inertia * (totals.clusters - 1))
+                    {# What rounding errors make of customers who are all alike in their segments. #}
+                    when totals.inertia <= 1e-20 * totals.dispersion then 1
+                    else totals.dispersion * (totals.customers - totals.cluster_count) / (totals.inertia * (totals.cluster_count - 1))
                 end
         end as calinski_harabasz,
-        case when totals.clusters between 2 and totals.customers - 1 then davies_bouldin.davies_bouldin end as davies_bouldin,
+        case when totals.cluster_count between 2 and totals.customers - 1 then davies_bouldin.davies_bouldin end as davies_bouldin,
         case
-            when totals.clusters < totals.k then 0
+            when totals.cluster_count < totals.k then 0
             else totals.smallest_size / cast(totals.customers as {{ segmentation.type_double() }})
         end as smallest_share
 
@@ -229,8 +233,12 @@ curves as (
 
         select
             qualities.*,
-            first_value(inertia) over (partition by segmentation order by k) as first_inertia,
-            first_value(inertia) over (partition by segmentation order by k desc) as last_inertia
+            first_value(inertia) over (
+                partition by segmentation order by k rows between unbounded preceding and unbounded following
+            ) as first_inertia,
+            first_value(inertia) over (
+                partition by segmentation order by k desc rows between unbounded preceding and unbounded following
+            ) as last_inertia
 
         from qualities
 
@@ -443,3 +451,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

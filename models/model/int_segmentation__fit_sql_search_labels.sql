@@ -1,5 +1,8 @@
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 
+{% call segmentation.in_steps() %}
 with
 
 points as (
@@ -40,3 +43,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

@@ -1,7 +1,10 @@
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set points = segmentation.aliasable(ref('int_segmentation__fit_sql_points')) %}
 {%- set settings = segmentation.aliasable(ref('segmentation__settings')) %}
 
+{% call segmentation.in_steps() %}
 with
 
 points as (
@@ -122,3 +125,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

@@ -177,6 +177,19 @@ judged as (
 
 {%- if state.appends %}
 
+{# Few stored lines are of the same second as a new one, which is quicker to tell than all that they say. #}
+stored_lines as (
+
+    select *
+
+    from {{ this }}
+    {%- if "ordered_at" in identity %}
+
+    where ordered_at in (select ordered_at from judged)
+    {%- endif %}
+
+),
+
 {# Which of the new lines say what a stored one says that nothing but its copies speaks against. #}
 stored_twins as (
 
@@ -185,7 +198,7 @@ stored_twins as (
         {{ segmentation.identity_value("judged", name) }} as twin_{{ name }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
-    from {{ this }} as stored
+    from stored_lines as stored
 
     inner join judged
         on

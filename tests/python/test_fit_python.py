@@ -197,6 +197,16 @@ def test_as_pandas_refuses_others():
         fit.as_pandas([1])
 
 
+def test_as_table_leaves_duckdb_the_pandas_frame():
+    frame = fit.to_output([])
+    assert fit.as_table(frame, duckdb.connect()) is frame
+
+
+def test_as_table_gives_bigquery_dataframes_what_its_session_reads():
+    session = type("Session", (), {"read_pandas": lambda self, frame: [*frame.columns]})()
+    assert fit.as_table(fit.to_output([]), session) == list(fit.OUTPUT_TYPES)
+
+
 def test_read_requests_orders_features_by_position():
     settings = make_settings(["b", "a"], segmentation="y").iloc[::-1]
     settings = pd.concat([settings, make_settings(["c"], segmentation="x", k=(4, 4))])
