@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import fakesnow
@@ -14,7 +15,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engines"))
 from compare import differences  # noqa: E402
-from projects import VARIABLES, DuckDBProject, EngineProject, take_steps  # noqa: E402
+from projects import DuckDBProject, EngineProject, Snapshot  # noqa: E402
 
 from consumer import Run  # noqa: E402  (the path is set by projects)
 
@@ -68,9 +69,10 @@ class SnowflakeProject(EngineProject):
             return connection.cursor().execute(sql).fetchall()
 
     def relations(self) -> list[str]:
+        # The emulator's tables leave out its views.
         names = self.rows(
-            "select table_name from information_schema.tables "
-            f"where table_schema = '{self.schema.upper()}'"
+            f"select table_name from information_schema.tables where table_schema = '{self.schema.upper()}' "
+            f"union select table_name from information_schema.views where table_schema = '{self.schema.upper()}'"
         )
         return sorted(name.lower() for (name,) in names)
 
@@ -96,22 +98,65 @@ class SnowflakeProject(EngineProject):
             yield connection
 
 
+# What the emulator cannot do, each shown by the statement that it fails on.
+BEYOND_THE_EMULATOR = {
+    "comments on columns": "alter table raw.salts alter column \"SALT\" comment $$The salt.$$, \"SALT\" comment $$Its$$",
+    "an apostrophe in a comment": "comment on table raw.salts is $$The project's salt.$$",
+    "Python models, which run in a procedure": (
+        "create procedure fit() returns string language python runtime_version = '3.11' "
+        "packages = ('pandas') handler = 'fit' as $$def fit(): return ''$$"
+    ),
+}
+# It sums fixed-point as double, so that sums in another order differ in their last digits.
+FAILING_BY_DOUBLES = {
+    "segmentation_same_total_segmentation__orders_amount__ref_segmentation__transactions___amount",
+    "segmentation_reconciles_with_history_segmentation__segment_migrations_ref_segmentation__segment_history_",
+}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> SnowflakeProject:
     return SnowflakeProject(tmp_path_factory.mktemp("on_snowflake") / "shop")
 
 
 @pytest.fixture(scope="module")
-def steps(project, tmp_path_factory):
-    """What stands in Snowflake and in DuckDB after each step: name of the step -> both snapshots."""
-    duckdb = DuckDBProject(tmp_path_factory.mktemp("on_duckdb") / "shop")
-    return {
-        step: (project.snapshot(), duckdb.snapshot())
-        for step, _ in zip(take_steps(project), take_steps(duckdb, "run"), strict=True)
-    }
+def built(project) -> SnowflakeProject:
+    run = project.dbt("run").assert_clean()
+    assert len(run.names("success")) > 40
+    return project
 
 
-def test_every_table_is_that_of_duckdb(steps):
-    assert {step: differences(*snapshots) for step, snapshots in steps.items()} == {
-        step: [] for step in steps
-    }
+@pytest.mark.parametrize("what", BEYOND_THE_EMULATOR)
+def test_the_emulator_still_cannot(what, project):
+    with pytest.raises(Exception, match="Error"):
+        project.rows(BEYOND_THE_EMULATOR[what])
+
+
+def test_the_emulator_still_sums_fixed_point_as_double(project):
+    ((summed, largest),) = project.rows(
+        "select sum(x), max(x) from (select cast(1.5 as number(28, 6)) as x) as numbers"
+    )
+    assert (type(summed), type(largest)) == (float, Decimal)
+
+
+def test_every_shipped_test_passes_but_two_by_doubles(built):
+    run = built.dbt("test")
+    wrong = {name.rpartition(".")[0] for name in run.names("error", "fail", "warn", "skipped")}
+    assert wrong == FAILING_BY_DOUBLES, run.output[-4000:]
+    assert len(run.names("pass")) > 250
+
+
+def test_every_table_is_that_of_duckdb(built, tmp_path):
+    duckdb = DuckDBProject(tmp_path / "shop")
+    duckdb.dbt("run").assert_clean()
+    assert differences(*map(with_doubles, (built, duckdb))) == []
+
+
+def with_doubles(project: EngineProject) -> Snapshot:
+    """Gives the tables of a project with doubles for fixed-point, and texts as they are."""
+    return Snapshot(
+        {
+            name: project.table(name).map(lambda value: float(value) if isinstance(value, Decimal) else value)
+            for name in project.public_tables()
+        }
+    )
