@@ -450,7 +450,7 @@ powers_{{ grid }} as (
 
 ),
 
-power_terms_{{ grid }} as {{ segmentation.materialized_cte() }} (
+power_terms_{{ grid }} as {{ segmentation.materialized() }}(
 
     {{ segmentation.power_terms("powers_" ~ grid, "logs") }}
 
