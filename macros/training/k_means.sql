@@ -25,7 +25,7 @@
     {%- set step = segmentation.next_centroids(points, "centroids_before", "clusters", coordinates) %}
     {%- for iteration in range(1, iterations + 1) %}
 
-    centroids_{{ iteration }} as {{ segmentation.materialized_cte() }} (
+    centroids_{{ iteration }} as {{ segmentation.materialized() }}(
 
         {{ step | replace("centroids_before", start if loop.first else "centroids_" ~ (iteration - 1)) }}
 
@@ -382,13 +382,3 @@
     ) as numbers
         on numbers.cluster < wanted.k
 {% endmacro %}
-
-
-{# What keeps an engine from writing a CTE into the one that reads it, for each of its rows. #}
-{% macro materialized_cte() %}
-    {{- return(adapter.dispatch("materialized_cte", "segmentation")()) -}}
-{% endmacro %}
-
-{% macro default__materialized_cte() %}{% endmacro %}
-{% macro postgres__materialized_cte() %}materialized{% endmacro %}
-{% macro redshift__materialized_cte() %}{% endmacro %}

@@ -4,7 +4,9 @@ import pytest
 from postgres_server import PostgresServer, programs
 from projects import DuckDBProject, Snapshot, take_steps
 
-NO_POSTGRES = "POSTGRESQL TESTS WERE SKIPPED: install PostgreSQL 15 (Debian: postgresql-15) to run them"
+NO_POSTGRES = (
+    "POSTGRESQL TESTS WERE SKIPPED: install PostgreSQL 15 (Debian: postgresql-15) to run them"
+)
 
 
 @pytest.fixture(scope="session")
