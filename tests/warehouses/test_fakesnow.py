@@ -102,6 +102,9 @@ class SnowflakeProject(EngineProject):
 BEYOND_THE_EMULATOR = {
     "comments on columns": "alter table raw.salts alter column \"SALT\" comment $$The salt.$$, \"SALT\" comment $$Its$$",
     "an apostrophe in a comment": "comment on table raw.salts is $$The project's salt.$$",
+    "a later run that appends, through a temporary table": (
+        "create or replace temporary table shop.raw.salts__dbt_tmp as (select * from raw.salts)"
+    ),
     "Python models, which run in a procedure": (
         "create procedure fit() returns string language python runtime_version = '3.11' "
         "packages = ('pandas') handler = 'fit' as $$def fit(): return ''$$"
