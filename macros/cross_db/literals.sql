@@ -4,9 +4,21 @@
     {%- if value is none -%}
         cast(null as {{ dbt.type_string() }})
     {%- else -%}
-        cast({{ dbt.string_literal(dbt.escape_single_quotes(value | string)) }} as {{ dbt.type_string() }})
+        cast({{ dbt.string_literal(segmentation.escaped(value | string)) }} as {{ dbt.type_string() }})
     {%- endif -%}
 {%- endmacro %}
+
+{# A text as it stands between single quotes. #}
+{% macro escaped(text) %}
+    {%- do return(adapter.dispatch("escaped", "segmentation")(text)) -%}
+{% endmacro %}
+
+{% macro default__escaped(text) %}{% do return(dbt.escape_single_quotes(text)) %}{% endmacro %}
+
+{# Where a backslash escapes it is doubled. #}
+{% macro snowflake__escaped(text) %}{% do return(dbt.escape_single_quotes(text | replace("\\", "\\\\"))) %}{% endmacro %}
+{% macro bigquery__escaped(text) %}{% do return(dbt.escape_single_quotes(text | replace("\\", "\\\\"))) %}{% endmacro %}
+{% macro spark__escaped(text) %}{% do return(dbt.escape_single_quotes(text | replace("\\", "\\\\"))) %}{% endmacro %}
 
 {% macro number_literal(value, type) -%}
     cast({{ "null" if value is none else value }} as {{ type }})

@@ -12,14 +12,14 @@
     {% set query %}
         select
             max(as_of_dates.as_of_date) as as_of_date,
-            max(case when order_days.order_date > as_of_dates.as_of_date then 1 else 0 end) as has_later_days
+            max(last_days.order_date) as last_order_date
 
-        from {{ order_days }} as order_days
-
-        cross join (
+        from (
             {{ as_of_dates }}
         ) as as_of_dates
+
+        cross join (select max(order_date) as order_date from {{ order_days }}) as last_days
     {% endset %}
-    {% set as_of_date, has_later_days = run_query(query).rows[0] %}
-    {% do return("order days up to " ~ (as_of_date | string)[:10] if has_later_days else "all order days") %}
+    {% set as_of_date, last_order_date = run_query(query).rows[0] | map("string") | list %}
+    {% do return("order days up to " ~ as_of_date[:10] if last_order_date[:10] > as_of_date[:10] else "all order days") %}
 {% endmacro %}

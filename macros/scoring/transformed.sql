@@ -4,13 +4,15 @@
 
     value, transform, power   SQL: the value within the transform's domain, the transform's name,
                               its lambda; a lambda of 0 means ln, one of 2 ln below zero for Yeo-Johnson
+
+    A third is written out to a double's last digit: some engines divide 1.0 by 3.0 to six digits.
 #}
 {% macro transformed(value, transform, power) -%}
     case
         when {{ transform }} = 'none' then {{ value }}
         when {{ transform }} = 'log' then ln(1 + {{ value }})
         when {{ transform }} = 'sqrt' then sqrt({{ value }})
-        when {{ transform }} = 'cbrt' then sign({{ value }}) * power(abs({{ value }}), 1.0 / 3.0)
+        when {{ transform }} = 'cbrt' then sign({{ value }}) * power(abs({{ value }}), 0.3333333333333333)
         when {{ transform }} = 'box_cox' then
             case
                 when {{ power }} = 0 then ln({{ value }})

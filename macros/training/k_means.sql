@@ -21,11 +21,13 @@
 
     ),
 
+    {#- Written once: every iteration reads the same but for the centroids before it. -#}
+    {%- set step = segmentation.next_centroids(points, "centroids_before", "clusters", coordinates) %}
     {%- for iteration in range(1, iterations + 1) %}
 
     centroids_{{ iteration }} as {{ segmentation.materialized_cte() }} (
 
-        {{ segmentation.next_centroids(points, start if loop.first else "centroids_" ~ (iteration - 1), "clusters", coordinates) }}
+        {{ step | replace("centroids_before", start if loop.first else "centroids_" ~ (iteration - 1)) }}
 
     ),
     {%- endfor %}
@@ -83,7 +85,7 @@
                         else {{ coordinates | join(" + ") }}
                     end as sort_value
 
-                from (select distinct segmentation, {{ coordinates | join(", ") }} from {{ points }}) as different
+                from (select distinct segmentation, {{ coordinates | join(", ") }} from {{ points }} as points) as different
 
                 inner join (select distinct segmentation, start_id from {{ wanted }}) as starts
                     on different.segmentation = starts.segmentation

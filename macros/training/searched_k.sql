@@ -71,11 +71,11 @@
             segmentation,
             k_max + case when is_k_fixed then {{ segmentation.neighbors_of_fixed_k() }} else 0 end as k_max
 
-        from {{ settings }}
+        from {{ settings }} as settings
     ) as asked
 
     inner join (
-        {{ segmentation.different_customers("(select * from " ~ points ~ " where is_fitted) as fitted_points", coordinates) }}
+        {{ segmentation.different_customers("(select * from " ~ points ~ " as points where is_fitted) as fitted_points", coordinates) }}
     ) as differing
         on asked.segmentation = differing.segmentation
 
@@ -96,7 +96,7 @@
     size   how many
 #}
 {% macro first_points(points, settings, coordinates, size) %}
-{%- set first = "(select * from " ~ points ~ " where is_fitted and customer_number <= " ~ size ~ ") as first_points" %}
+{%- set first = "(select * from " ~ points ~ " as points where is_fitted and customer_number <= " ~ size ~ ") as first_points" %}
     select
         points.segmentation,
         points.customer_number,

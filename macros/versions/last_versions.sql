@@ -16,7 +16,7 @@
             versions.segmentation,
             versions.model_version
 
-        from {{ history }} as versions
+        from {{ segmentation.aliasable(history) }} as versions
 
         group by
             versions.segmentation,

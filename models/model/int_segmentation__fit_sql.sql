@@ -1,7 +1,10 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set double = segmentation.type_double() %}
 {%- set bigint = dbt.type_bigint() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -389,3 +392,4 @@ select
     text_value
 
 from final
+{% endcall %}

@@ -1,7 +1,10 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set search = ref('int_segmentation__fit_sql_search') %}
 {%- do segmentation.raise_fit_faults(search) %}
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 
+{% call segmentation.in_steps() %}
 with
 
 points as (
@@ -16,9 +19,9 @@ starts as (
 
     select centroids.*
 
-    from {{ ref('int_segmentation__fit_sql_search_centroids') }} as centroids
+    from {{ segmentation.aliasable(ref('int_segmentation__fit_sql_search_centroids')) }} as centroids
 
-    inner join {{ search }} as search
+    inner join {{ segmentation.aliasable(search) }} as search
         on centroids.segmentation = search.segmentation
         and centroids.k = search.k
 
@@ -59,3 +62,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

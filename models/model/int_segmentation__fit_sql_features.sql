@@ -1,6 +1,9 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set transforms = segmentation.transforms() %}
 {%- set double = segmentation.type_double() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -20,7 +23,7 @@ fit_sample as (
         fit_sample.text_value,
         settings.kind
 
-    from {{ ref('int_segmentation__fit_sample') }} as fit_sample
+    from {{ segmentation.aliasable(ref('int_segmentation__fit_sample')) }} as fit_sample
 
     inner join settings
         on fit_sample.segmentation = settings.segmentation
@@ -1074,3 +1077,4 @@ select
     text_value
 
 from final
+{% endcall %}

@@ -1,7 +1,10 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set features = ref('int_segmentation__fit_sql_features') %}
 {%- do segmentation.raise_fit_faults(features) %}
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(features)) %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -143,3 +146,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

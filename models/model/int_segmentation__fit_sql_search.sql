@@ -1,6 +1,9 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set text = dbt.type_string() %}
 
+{% call segmentation.in_steps() %}
 with
 
 settings as (
@@ -187,7 +190,8 @@ qualities as (
         case
             when totals.cluster_count between 2 and totals.customers - 1 then
                 case
-                    when totals.inertia = 0 then 1
+                    {# What rounding errors make of customers who are all alike in their segments. #}
+                    when totals.inertia <= 1e-20 * totals.dispersion then 1
                     else totals.dispersion * (totals.customers - totals.cluster_count) / (totals.inertia * (totals.cluster_count - 1))
                 end
         end as calinski_harabasz,
@@ -447,3 +451,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

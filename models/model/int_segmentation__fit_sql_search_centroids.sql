@@ -1,7 +1,10 @@
-{%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
-{%- set points = ref('int_segmentation__fit_sql_points') %}
-{%- set settings = ref('segmentation__settings') %}
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
 
+{%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+{%- set points = segmentation.aliasable(ref('int_segmentation__fit_sql_points')) %}
+{%- set settings = segmentation.aliasable(ref('segmentation__settings')) %}
+
+{% call segmentation.in_steps() %}
 with
 
 points as (
@@ -48,3 +51,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

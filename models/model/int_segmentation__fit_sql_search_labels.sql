@@ -1,11 +1,14 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 
+{% call segmentation.in_steps() %}
 with
 
 points as (
 
     {{ segmentation.first_points(
-        ref('int_segmentation__fit_sql_points'), ref('segmentation__settings'), coordinates, segmentation.training_sizes()["search"]
+        segmentation.aliasable(ref('int_segmentation__fit_sql_points')), segmentation.aliasable(ref('segmentation__settings')), coordinates, segmentation.training_sizes()["search"]
     ) }}
 
 ),
@@ -40,3 +43,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

@@ -81,10 +81,10 @@ bounds as (
         feature,
         other_feature,
         {%- for column in ["left_value", "right_value", "left_rank", "right_rank"] %}
-        avg({{ column }}) as {{ column }}_mean,
+        {{ segmentation.mean(column) }} as {{ column }}_mean,
         case
             when min({{ column }}) < max({{ column }})
-                then greatest(max({{ column }}) - avg({{ column }}), avg({{ column }}) - min({{ column }}))
+                then greatest(max({{ column }}) - {{ segmentation.mean(column) }}, {{ segmentation.mean(column) }} - min({{ column }}))
         end as {{ column }}_largest,
         {%- endfor %}
         count(*) as customers
@@ -106,7 +106,7 @@ deviations as (
         bounds.other_feature,
         bounds.customers,
         {%- for column in ["left_value", "right_value", "left_rank", "right_rank"] %}
-        (ranked.{{ column }} - bounds.{{ column }}_mean) / bounds.{{ column }}_largest as {{ column }}{{ "" if loop.last else "," }}
+        {{ segmentation.in_units("ranked." ~ column ~ " - bounds." ~ column ~ "_mean", "bounds." ~ column ~ "_largest") }} as {{ column }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
     from ranked

@@ -29,7 +29,7 @@ with
         count(distinct feature_{{ position }}) as distinct_count_{{ position }},
         {%- endfor %}
         {%- for position in positions %}
-        avg(feature_{{ position }}) as mean_{{ position }},
+        {{ segmentation.mean("feature_" ~ position) }} as mean_{{ position }},
         min(feature_{{ position }}) as minimum_{{ position }},
         {{ segmentation.percentile("feature_" ~ position, 0.25) }} as p25_{{ position }},
         {{ segmentation.percentile("feature_" ~ position, 0.5) }} as median_{{ position }},
@@ -70,7 +70,7 @@ with
             when feature_{{ position }} < fence_low_{{ position }} or feature_{{ position }} > fence_high_{{ position }} then 1
             else 0
         end as is_outside_{{ position }},
-        (feature_{{ position }} - mean_{{ position }}) / largest_deviation_{{ position }} as deviation_{{ position }}{{ "" if loop.last else "," }}
+        {{ segmentation.in_units("feature_" ~ position ~ " - mean_" ~ position, "largest_deviation_" ~ position, "1e-100") }} as deviation_{{ position }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
     from {{ name }}_customers

@@ -60,11 +60,11 @@ placements as (
         {#- The mean of equal values may differ from them in its last digit. #}
         case
             when min({{ value }}) = max({{ value }}) then min({{ value }})
-            else avg({{ value }})
+            else {{ segmentation.mean(value) }}
         end as mean_{{ loop.index }},
         case
             when min({{ value }}) = max({{ value }}) then 0
-            else stddev_pop({{ value }} / {{ unit }}) * max({{ unit }})
+            else stddev_pop({{ segmentation.in_units(value, unit) }}) * max({{ unit }})
         end as deviation_{{ loop.index }},
         {{ segmentation.percentile(value, 0.5) }} as median_{{ loop.index }},
         {{ segmentation.percentile(value, 0.25) }} as p25_{{ loop.index }},

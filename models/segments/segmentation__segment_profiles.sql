@@ -45,13 +45,14 @@ compared as (
 
     select
         measured.*,
+        {%- set within = segmentation.in_units("deviation", "unit") %}
+        {%- set between = segmentation.in_units("mean - population_mean", "unit") %}
         unit * sqrt(
             sum(
                 customers_with_value
                 * (
-                    deviation / unit * (deviation / unit)
-                    + (mean - population_mean) / unit
-                    * ((mean - population_mean) / unit)
+                    {{ within }} * ({{ within }})
+                    + {{ between }} * ({{ between }})
                 )
             ) {{ population }}
             / nullif(sum(customers_with_value) {{ population }}, 0)

@@ -18,7 +18,7 @@
 {%- set looks_for_duplicates = relation is not none and (input.duplicates == "reject" or is_incremental_input) %}
 {%- set state = segmentation.lines_state() %}
 {%- set rebuilt_at = state.rebuilt_at if state.appends else run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") %}
-{%- set source_lines = "new_lines" if state.appends else relation %}
+{%- set source_lines = "new_lines" if state.appends else segmentation.aliasable(relation) %}
 {%- set decided_lines = "compared" if state.appends else "judged" %}
 {%- set erased = segmentation.erased_customers() %}
 {%- set fingerprint = segmentation.fingerprint(segmentation.line_identity(columns)) %}
@@ -74,7 +74,7 @@ repeated as (
 
     select {{ fingerprint }} as segmentation__fingerprint
 
-    from {{ source_lines }}
+    from {{ source_lines }} as lines
 
     group by 1
 
@@ -86,7 +86,7 @@ alone as (
 
     select lines.*
 
-    from (select * from {{ source_lines }}) as lines
+    from {{ source_lines }} as lines
 
     left join repeated
         on {{ fingerprint }} = repeated.segmentation__fingerprint
@@ -99,7 +99,7 @@ alike as (
 
     select lines.*
 
-    from (select * from {{ source_lines }}) as lines
+    from {{ source_lines }} as lines
 
     inner join repeated
         on {{ fingerprint }} = repeated.segmentation__fingerprint
@@ -177,6 +177,19 @@ judged as (
 
 {%- if state.appends %}
 
+{# Few stored lines are of the same second as a new one, which is quicker to tell than all that they say. #}
+stored_lines as (
+
+    select *
+
+    from {{ this }}
+    {%- if "ordered_at" in identity %}
+
+    where ordered_at in (select ordered_at from judged)
+    {%- endif %}
+
+),
+
 {# Which of the new lines say what a stored one says that nothing but its copies speaks against. #}
 stored_twins as (
 
@@ -185,7 +198,7 @@ stored_twins as (
         {{ segmentation.identity_value("judged", name) }} as twin_{{ name }}{{ "" if loop.last else "," }}
         {%- endfor %}
 
-    from {{ this }} as stored
+    from stored_lines as stored
 
     inner join judged
         on

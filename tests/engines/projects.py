@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pandas as pd
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
-from consumer import Consumer  # noqa: E402
+from consumer import Consumer, Run  # noqa: E402
 from shop_data import order_lines  # noqa: E402
 
 LOADS = [pd.Timestamp("2024-12-30 04:00"), pd.Timestamp("2024-12-31 04:00")]
@@ -265,3 +266,52 @@ class PostgresProject(EngineProject):
             connection.cursor() as cursor,
         ):
             yield cursor
+
+
+class SparkProject(EngineProject):
+    """The project in the session of a `Spark`, in Parquet tables; dbt runs in this process."""
+
+    schema = "main"
+
+    def __init__(self, folder: Path, spark, **rest) -> None:
+        self.session = spark.session
+        for schema in (self.schema, "raw"):
+            self.session.sql(f"drop schema if exists {schema} cascade")
+        super().__init__(folder, **rest)
+
+    def profiles(self) -> str:
+        output = {
+            "type": "spark",
+            "method": "session",
+            "host": "this process",
+            "schema": self.schema,
+            "threads": 2,
+        }
+        return yaml.safe_dump({"shop": {"target": "spark", "outputs": {"spark": output}}})
+
+    def load(self, name: str, content: pd.DataFrame) -> None:
+        # dbt's own seeds take the time of the square of their rows.
+        file = self.folder / f"{name}.parquet"
+        content.to_parquet(file, coerce_timestamps="us", index=False)
+        self.session.sql("create schema if not exists raw")
+        self.session.read.parquet(str(file)).write.mode("overwrite").saveAsTable(f"raw.{name}")
+
+    def rows(self, sql: str) -> list[tuple]:
+        return [tuple(row) for row in self.session.sql(sql).collect()]
+
+    def columns(self, table: str) -> dict[str, str]:
+        return dict(self.session.table(f"{self.schema}.{table}").dtypes)
+
+    def relations(self) -> list[str]:
+        return sorted(name for _, name, _ in self.rows(f"show tables in {self.schema}"))
+
+    def dbt(self, *arguments: str) -> Run:
+        from dbt.cli.main import dbtRunner
+
+        results_file = self.folder / "target/run_results.json"
+        results_file.unlink(missing_ok=True)
+        output = io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(output):
+            done = dbtRunner().invoke(["--no-use-colors", *arguments])
+        results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
+        return Run(0 if done.success else 1, output.getvalue(), results)

@@ -44,7 +44,7 @@ sampled as (
             else 0
         end) over (partition by fit_sample.segmentation, fit_sample.customer_id) as is_outlier
 
-    from {{ ref('int_segmentation__fit_sample') }} as fit_sample
+    from {{ segmentation.aliasable(ref('int_segmentation__fit_sample')) }} as fit_sample
 
     inner join scaling
         on fit_sample.segmentation = scaling.segmentation

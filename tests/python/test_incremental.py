@@ -314,6 +314,11 @@ def test_sums_of_customers_go_on_as_long_as_they_hold_the_same_days(tmp_path, qu
     # A mark on all customers: it stays on those who are not summed anew.
     mark = "update segmentation__rfm set returned_amount = returned_amount + 1000"
     marked = "select count(*) from segmentation__rfm where returned_amount >= 1000"
+    unmark = (
+        "update segmentation__rfm set returned_amount = returned_amount - 1000, return_rate = case "
+        "when monetary + returned_amount > 1000 then cast(returned_amount - 1000 as double) "
+        "/ cast(monetary + returned_amount - 1000 as double) end where returned_amount >= 1000"
+    )
     shop.run()
     assert shop.rows(summed) == [("all order days",)]
     for day, lines in ((1, few), (2, few.tail(1)), (3, fourth.head(40))):
