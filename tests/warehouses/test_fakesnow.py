@@ -112,6 +112,7 @@ BEYOND_THE_EMULATOR = {
 }
 # It sums fixed-point as double, so that sums in another order differ in their last digits.
 FAILING_BY_DOUBLES = {
+    "segmentation_balances_with_input_segmentation__transaction_audit_",
     "segmentation_same_total_segmentation__orders_amount__ref_segmentation__transactions___amount",
     "segmentation_reconciles_with_history_segmentation__segment_migrations_ref_segmentation__segment_history_",
 }
@@ -142,7 +143,7 @@ def test_the_emulator_still_sums_fixed_point_as_double(project):
     assert (type(summed), type(largest)) == (float, Decimal)
 
 
-def test_every_shipped_test_passes_but_two_by_doubles(built):
+def test_every_shipped_test_passes_but_three_by_doubles(built):
     run = built.dbt("test")
     wrong = {name.rpartition(".")[0] for name in run.names("error", "fail", "warn", "skipped")}
     assert wrong == FAILING_BY_DOUBLES, run.output[-4000:]
@@ -156,10 +157,10 @@ def test_every_table_is_that_of_duckdb(built, tmp_path):
 
 
 def with_doubles(project: EngineProject) -> Snapshot:
-    """Gives the tables of a project with doubles for fixed-point, and texts as they are."""
-    return Snapshot(
-        {
-            name: project.table(name).map(lambda value: float(value) if isinstance(value, Decimal) else value)
-            for name in project.public_tables()
-        }
-    )
+    """Gives the tables of a project with doubles for fixed-point."""
+    tables = {name: project.table(name) for name in project.public_tables()}
+    for table in tables.values():
+        for column in table:
+            values = [float(value) if isinstance(value, Decimal) else value for value in table[column]]
+            table[column] = pd.Series(values, dtype=object)
+    return Snapshot(tables)
