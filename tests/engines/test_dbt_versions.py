@@ -5,9 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from consumer import REPOSITORY, Run
 from projects import VARIABLES, DuckDBProject
-
-from consumer import REPOSITORY, Run  # noqa: E402  (the path is set by projects)
 
 
 def run(environment: str, folder: Path, *arguments: str) -> Run:

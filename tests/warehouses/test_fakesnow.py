@@ -14,10 +14,9 @@ import snowflake.connector
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engines"))
-from compare import differences  # noqa: E402
-from projects import DuckDBProject, EngineProject, Snapshot  # noqa: E402
-
-from consumer import Run  # noqa: E402  (the path is set by projects)
+from compare import differences
+from consumer import Run
+from projects import DuckDBProject, EngineProject, Snapshot
 
 pytestmark = pytest.mark.xdist_group("fakesnow")
 
@@ -28,7 +27,13 @@ class SnowflakeProject(EngineProject):
     schema = "marts"
 
     def profiles(self) -> str:
-        output = {"type": "snowflake", "account": "none", "user": "u", "password": "p", "threads": 1}
+        output = {
+            "type": "snowflake",
+            "account": "none",
+            "user": "u",
+            "password": "p",
+            "threads": 1,
+        }
         output |= {"database": "shop", "schema": self.schema, "warehouse": "w"}
         return yaml.safe_dump({"shop": {"target": "snowflake", "outputs": {"snowflake": output}}})
 
@@ -36,7 +41,9 @@ class SnowflakeProject(EngineProject):
         super().configure(variables)
         # The emulator fails on comments of columns, and on an apostrophe in that of a table.
         project = yaml.safe_load((self.folder / "dbt_project.yml").read_text())
-        project["models"] = {"segmentation": {"+persist_docs": {"relation": False, "columns": False}}}
+        project["models"] = {
+            "segmentation": {"+persist_docs": {"relation": False, "columns": False}}
+        }
         self.write("dbt_project.yml", yaml.safe_dump(project, sort_keys=False))
 
     def dbt(self, *arguments: str) -> Run:
@@ -100,7 +107,7 @@ class SnowflakeProject(EngineProject):
 
 # What the emulator cannot do, each shown by the statement that it fails on.
 BEYOND_THE_EMULATOR = {
-    "comments on columns": "alter table raw.salts alter column \"SALT\" comment $$The salt.$$, \"SALT\" comment $$Its$$",
+    "comments on columns": 'alter table raw.salts alter column "SALT" comment $$The salt.$$, "SALT" comment $$Its$$',
     "an apostrophe in a comment": "comment on table raw.salts is $$The project's salt.$$",
     "a later run that appends, through a temporary table": (
         "create or replace temporary table shop.raw.salts__dbt_tmp as (select * from raw.salts)"
@@ -161,6 +168,8 @@ def with_doubles(project: EngineProject) -> Snapshot:
     tables = {name: project.table(name) for name in project.public_tables()}
     for table in tables.values():
         for column in table:
-            values = [float(value) if isinstance(value, Decimal) else value for value in table[column]]
+            values = [
+                float(value) if isinstance(value, Decimal) else value for value in table[column]
+            ]
             table[column] = pd.Series(values, dtype=object)
     return Snapshot(tables)
