@@ -10,7 +10,7 @@
 {% macro spark__percentile(expression, share) %}percentile({{ expression }}, {{ share }}){% endmacro %}
 
 {% macro bigquery__percentile(expression, share) -%}
-    approx_quantiles({{ expression }}, 1000)[offset({{ (share * 1000) | int }})]
+    approx_quantiles({{ expression }}, 1000)[offset({{ (share * 1000) | round | int }})]
 {%- endmacro %}
 
 {# Redshift takes several of the exact ones in a query only with one order, and none beside count(distinct). #}
