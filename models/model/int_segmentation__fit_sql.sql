@@ -195,7 +195,7 @@ own_counts as (
         coordinates.level_id,
         coalesce(
             case
-                when coordinates.level_id is null then coalesce(fit_sample.value, coordinates.fill_value_number)
+                when coordinates.level_id is null then coalesce({{ segmentation.summable("fit_sample.value") }}, coordinates.fill_value_number)
                 when coalesce(fit_sample.text_value, coordinates.fill_level) = coordinates.level then 1
             end,
             0

@@ -19,7 +19,7 @@ fit_sample as (
         fit_sample.segmentation,
         fit_sample.customer_id,
         fit_sample.feature,
-        case when fit_sample.value is not null then least(greatest(fit_sample.value, -1e300), 1e300) end as value,
+        {{ segmentation.summable("fit_sample.value") }} as value,
         fit_sample.text_value,
         settings.kind
 
@@ -450,7 +450,7 @@ powers_{{ grid }} as (
 
 ),
 
-power_terms_{{ grid }} as {{ segmentation.materialized_cte() }} (
+power_terms_{{ grid }} as {{ segmentation.materialized() }}(
 
     {{ segmentation.power_terms("powers_" ~ grid, "logs") }}
 

@@ -42,7 +42,7 @@ wanted as (
 
 ),
 
-starts as {{ segmentation.materialized_cte() }} (
+starts as {{ segmentation.materialized() }}(
 
     {{ segmentation.start_centroids("points", "wanted", coordinates) }}
 
