@@ -22,21 +22,13 @@
     ),
 
     {#- Written once: every iteration reads the same but for the centroids before it. -#}
-    {%- set step = segmentation.next_centroids(points, "centroids_before", "clusters", coordinates) %}
-    {%- for iteration in range(1, iterations + 1) %}
-
-    centroids_{{ iteration }} as {{ segmentation.materialized() }}(
-
-        {{ step | replace("centroids_before", start if loop.first else "centroids_" ~ (iteration - 1)) }}
-
-    ),
+    {%- set compared = ["segmentation", "k", "start_id", "cluster"] %}
+    {%- for coordinate in coordinates %}
+        {%- do compared.append("round(" ~ coordinate ~ ", 9)") %}
     {%- endfor %}
-
-    centroids as (
-
-        select * from centroids_{{ iterations }}
-
-    )
+    {{- segmentation.iterated(
+        "centroids", start, segmentation.next_centroids(points, "centroids_before", "clusters", coordinates), iterations, compared
+    ) }}
 {% endmacro %}
 
 

@@ -271,15 +271,13 @@ class PostgresProject(EngineProject):
 
 
 class SparkProject(EngineProject):
-    """The project in the session of a `Spark`, in Parquet tables; dbt runs in this process."""
+    """The project in the session of a `Spark`, with its metastore for itself; dbt runs in this process."""
 
     schema = "main"
 
-    def __init__(self, folder: Path, spark, **rest) -> None:
-        self.session = spark.session
-        for schema in (self.schema, "raw"):
-            self.session.sql(f"drop schema if exists {schema} cascade")
-        super().__init__(folder, **rest)
+    def __init__(self, folder: Path, session, **changes) -> None:
+        self.session = session
+        super().__init__(folder, **changes)
 
     def profiles(self) -> str:
         output = {
