@@ -27,7 +27,7 @@
             {%- do run_query("drop table if exists " ~ copy) -%}
         {%- endif -%}
         {%- if run_query("select count(*) from " ~ relation ~ " where " ~ condition).rows[0][0] > 0 -%}
-            {%- do run_query("create table " ~ copy ~ " as select * from " ~ relation ~ " where not (" ~ condition ~ ")") -%}
+            {%- do run_query("create table " ~ copy ~ " using parquet as select * from " ~ relation ~ " where not (" ~ condition ~ ")") -%}
             {%- do run_query("insert overwrite table " ~ relation ~ " select * from " ~ copy) -%}
             {%- do run_query("drop table if exists " ~ copy) -%}
         {%- endif -%}

@@ -25,14 +25,18 @@
     {% set weights = {} %}
     {% set bodies = {} %}
     {% for name, body in ctes %}
-        {% set later_bodies = (ctes[loop.index:] | map("last") | join("\n")) ~ last_select %}
+        {% set later_bodies = [last_select] %}
+        {% for later_name, later_body in ctes[loop.index:] %}
+            {% do later_bodies.append(later_body * (segmentation._iteration_of(later_body) or [1])[0]) %}
+        {% endfor %}
         {% set weight = [1] %}
         {% for other in weights %}
             {% do weight.append(weights[other] * segmentation._uses_of(other, body)) %}
         {% endfor %}
-        {% if weight | sum * segmentation._uses_of(name, later_bodies) > 12 %}
-            {% set step = this.incorporate(path={"identifier": this.identifier ~ "__step__" ~ name}) %}
-            {% do run_query("create table " ~ step ~ " using parquet as\n" ~ segmentation._with_ctes(bodies, body)) %}
+        {% set is_iterated = segmentation._iteration_of(body) is not none %}
+        {% if is_iterated or weight | sum * segmentation._uses_of(name, later_bodies | join("\n")) > 12 %}
+            {% set step = segmentation._take_steps(name, body, bodies) if is_iterated
+                else segmentation._create_step(name, segmentation._with_ctes(bodies, body)) %}
             {% do weights.update({name: 1}) %}
             {% do bodies.update({name: "select * from " ~ step}) %}
         {% else %}
@@ -55,6 +59,13 @@
     {% if segmentation.is_building() %}
         {% do segmentation._drop_relations(segmentation._step_relations()) %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro _create_step(name, query) %}
+    {% set step = this.incorporate(path={"identifier": this.identifier ~ "__step__" ~ name}) %}
+    {% do run_query("create table " ~ step ~ " using parquet as\n" ~ query) %}
+    {% do return(step) %}
 {% endmacro %}
 
 

@@ -22,21 +22,13 @@
     ),
 
     {#- Written once: every iteration reads the same but for the centroids before it. -#}
-    {%- set step = segmentation.next_centroids(points, "centroids_before", "clusters", coordinates) %}
-    {%- for iteration in range(1, iterations + 1) %}
-
-    centroids_{{ iteration }} as {{ segmentation.materialized_cte() }} (
-
-        {{ step | replace("centroids_before", start if loop.first else "centroids_" ~ (iteration - 1)) }}
-
-    ),
+    {%- set compared = ["segmentation", "k", "start_id", "cluster"] %}
+    {%- for coordinate in coordinates %}
+        {%- do compared.append("round(" ~ coordinate ~ ", 9)") %}
     {%- endfor %}
-
-    centroids as (
-
-        select * from centroids_{{ iterations }}
-
-    )
+    {{- segmentation.iterated(
+        "centroids", start, segmentation.next_centroids(points, "centroids_before", "clusters", coordinates), iterations, compared
+    ) }}
 {% endmacro %}
 
 
@@ -382,13 +374,3 @@
     ) as numbers
         on numbers.cluster < wanted.k
 {% endmacro %}
-
-
-{# What keeps an engine from writing a CTE into the one that reads it, for each of its rows. #}
-{% macro materialized_cte() %}
-    {{- return(adapter.dispatch("materialized_cte", "segmentation")()) -}}
-{% endmacro %}
-
-{% macro default__materialized_cte() %}{% endmacro %}
-{% macro postgres__materialized_cte() %}materialized{% endmacro %}
-{% macro redshift__materialized_cte() %}{% endmacro %}

@@ -3,8 +3,12 @@
 import pytest
 from postgres_server import PostgresServer, programs
 from projects import DuckDBProject, Snapshot, take_steps
+from spark_session import INTERPRETED, Spark, has_java, standalone_cluster
 
-NO_POSTGRES = "POSTGRESQL TESTS WERE SKIPPED: install PostgreSQL 15 (Debian: postgresql-15) to run them"
+NO_JAVA = "SPARK TESTS WERE SKIPPED: install Java 17 (Debian: openjdk-17-jre-headless) to run them"
+NO_POSTGRES = (
+    "POSTGRESQL TESTS WERE SKIPPED: install PostgreSQL 15 (Debian: postgresql-15) to run them"
+)
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +21,27 @@ def postgres_server():
     server.remove()
 
 
+@pytest.fixture(scope="module")
+def spark():
+    """A session of Spark in this process; skips where there is no Java."""
+    if not has_java():
+        pytest.skip(NO_JAVA)
+    session = Spark(settings=INTERPRETED)
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def spark_cluster():
+    """A session on a master with two workers, each a process."""
+    if not has_java():
+        pytest.skip(NO_JAVA)
+    with standalone_cluster() as master:
+        session = Spark(master, {"spark.sql.ansi.enabled": "true"})
+        yield session
+        session.stop()
+
+
 @pytest.fixture(scope="session")
 def on_duckdb(tmp_path_factory) -> dict[str, Snapshot]:
     """What DuckDB holds after each step of the project's life: name of the step -> snapshot."""
@@ -26,5 +51,6 @@ def on_duckdb(tmp_path_factory) -> dict[str, Snapshot]:
 
 def pytest_terminal_summary(terminalreporter) -> None:
     """Says at the end, where nobody misses it, which engine was not there."""
-    if programs() is None:
-        terminalreporter.write_sep("=", NO_POSTGRES, yellow=True, bold=True)
+    for is_there, said in [(programs() is not None, NO_POSTGRES), (has_java(), NO_JAVA)]:
+        if not is_there:
+            terminalreporter.write_sep("=", said, yellow=True, bold=True)

@@ -32,7 +32,9 @@ INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-JAVA_OPTIONS = "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+JAVA_OPTIONS = "-Duser.timezone=UTC"
+# What a short life does without: the second compiler.
+SHORT_LIFE = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 def has_java() -> bool:
@@ -45,9 +47,15 @@ class Spark:
 
     master     local[2], or the address of a master
     settings   further settings of Spark
+    is_short   whether it will have little to do
     """
 
-    def __init__(self, master: str = "local[2]", settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        master: str = "local[2]",
+        settings: dict[str, str] | None = None,
+        is_short: bool = True,
+    ) -> None:
         # Timestamps come to Python in the zone of the process.
         os.environ["TZ"] = "UTC"
         time.tzset()
@@ -58,9 +66,8 @@ class Spark:
             builder.config(key, value)
         builder.config("spark.sql.warehouse.dir", str(self.folder / "warehouse"))
         builder.config("spark.hadoop.javax.jdo.option.ConnectionURL", metastore)
-        builder.config(
-            "spark.driver.extraJavaOptions", f"{JAVA_OPTIONS} -Dderby.system.home={self.folder}"
-        )
+        java = [JAVA_OPTIONS, SHORT_LIFE if is_short else "", f"-Dderby.system.home={self.folder}"]
+        builder.config("spark.driver.extraJavaOptions", " ".join(java))
         self.session = builder.getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
 
