@@ -15,7 +15,7 @@
 {% macro default__iterated(name, start, step, iterations, compared) %}
     {%- for iteration in range(1, iterations + 1) %}
 
-    {{ name }}_{{ iteration }} as {{ segmentation.materialized_cte() }} (
+    {{ name }}_{{ iteration }} as {{ segmentation.materialized() }}(
 
         {{ step | replace(name ~ "_before", start if loop.first else name ~ "_" ~ (iteration - 1)) }}
 

@@ -50,8 +50,7 @@
     stands   whether the table is there to go on with; as dbt's is_incremental, where nothing is said
 #}
 {% macro summed_state(source, basis=none, stands=none) %}
-    {% set stands = is_incremental() if stands is none else stands %}
-    {% if not segmentation.is_building() or segmentation.is_unit_test() or not stands %}
+    {% if not segmentation.is_building() or segmentation.is_unit_test() or not (is_incremental() if stands is none else stands) %}
         {% do return(segmentation._state(none)) %}
     {% endif %}
     {% if segmentation._lacks(["loaded_at", "rebuilt_at"] + (["basis"] if basis is not none else [])) %}

@@ -22,7 +22,7 @@
 {% endmacro %}
 
 
-{# True while rows are really read: while a model is being built or shown. #}
+{# True while rows are really read: while a model is being built, shown or tested. #}
 {% macro is_querying() %}
-    {% do return(segmentation.is_building() or (execute and flags.WHICH == "show")) %}
+    {% do return(segmentation.is_building() or (execute and flags.WHICH in ("show", "test"))) %}
 {% endmacro %}

@@ -374,13 +374,3 @@
     ) as numbers
         on numbers.cluster < wanted.k
 {% endmacro %}
-
-
-{# What keeps an engine from writing a CTE into the one that reads it, for each of its rows. #}
-{% macro materialized_cte() %}
-    {{- return(adapter.dispatch("materialized_cte", "segmentation")()) -}}
-{% endmacro %}
-
-{% macro default__materialized_cte() %}{% endmacro %}
-{% macro postgres__materialized_cte() %}materialized{% endmacro %}
-{% macro redshift__materialized_cte() %}{% endmacro %}

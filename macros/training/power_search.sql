@@ -7,12 +7,6 @@
     overflows nor loses digits; of values of both signs each power is divided by the largest.
 #}
 
-{# The bound of an exponent: what is beyond counts as nothing, or makes a power impossible. #}
-{% macro _exponential(exponent) -%}
-    case when {{ exponent }} < -600 then 0 when {{ exponent }} > 300 then null else exp({{ exponent }}) end
-{%- endmacro %}
-
-
 {#
     The first grid, as SQL of (segmentation, feature, transform, center, step): eleven powers between
     the bounds.
@@ -32,24 +26,108 @@
 
 
 {#
-    What each power of a grid costs, as SQL of (segmentation, feature, transform, step, power, cost).
+    The powers of a grid, eleven at the most, as SQL of (segmentation, feature, transform, step, power,
+    shift, unit_of_shift, offset_of_power, <the columns of bounds>).
 
     grid      relation of (segmentation, feature, transform, center, step)
     bounds    relation of (segmentation, feature, transform, lowest_power, highest_power, is_mixed,
               mean_log, mean_signed_log, largest_log_above, largest_log_below, all_customers)
-    logs      relation of (segmentation, feature, transform, log_value, is_below, customers)
 #}
-{% macro power_costs(grid, bounds, logs) %}
+{% macro grid_powers(grid, bounds) %}
+    select
+        shifted.*,
+        {{ segmentation._bounded_exp("-shift") }} as unit_of_shift,
+        case when is_mixed = 1 then 2 * shift - 2 * (power - 1) * mean_signed_log else 0 end as offset_of_power
+
+    from (
+
+        select
+            powers.*,
+            greatest(power * largest_log_above, (2 - power) * largest_log_below, 0) as shift
+
+        from (
+
+            select
+                bounds.*,
+                grid.step,
+                least(greatest(grid.center + grid.step * offsets.number, bounds.lowest_power), bounds.highest_power) as power
+
+            from {{ grid }} as grid
+
+            inner join {{ bounds }} as bounds
+                on grid.segmentation = bounds.segmentation
+                and grid.feature = bounds.feature
+                and grid.transform = bounds.transform
+
+            cross join (
+                {%- for number in range(-5, 6) %}
+                select {{ number }} as number{{ "" if loop.last else " union all" }}
+                {%- endfor %}
+            ) as offsets
+
+            where grid.center + grid.step * offsets.number > bounds.lowest_power - grid.step / 2
+                and grid.center + grid.step * offsets.number < bounds.highest_power + grid.step / 2
+
+        ) as powers
+
+    ) as shifted
+{% endmacro %}
+
+
+{# Too small a power of e counts as nothing, too large a one makes its lambda impossible: squares stay within doubles. #}
+{% macro _bounded_exp(exponent) -%}
+    case when {{ exponent }} < -300 then 0 when {{ exponent }} > 300 then null else exp({{ exponent }}) end
+{%- endmacro %}
+
+
+{#
+    Each value under each power, brought to scale, as SQL of (segmentation, feature, transform, step,
+    power, offset_of_power, all_customers, customers, term).
+
+    powers   relation as of `grid_powers`
+    logs     relation of (segmentation, feature, transform, log_value, is_below, customers)
+#}
+{% macro power_terms(powers, logs) %}
+    select
+        logs.segmentation,
+        logs.feature,
+        logs.transform,
+        powers.step,
+        powers.power,
+        powers.offset_of_power,
+        powers.all_customers,
+        logs.customers,
+        {%- set own = "case when logs.is_below = 1 then 2 - powers.power else powers.power end" %}
+        case when logs.is_below = 1 then -1 else 1 end * case
+            when abs({{ own }}) < 1e-9
+                then case when powers.is_mixed = 1 then logs.log_value * powers.unit_of_shift else logs.log_value - powers.mean_log end
+            when powers.is_mixed = 1
+                then ({{ segmentation._bounded_exp(own ~ " * logs.log_value - powers.shift") }} - powers.unit_of_shift) / ({{ own }})
+            else ({{ segmentation._bounded_exp(own ~ " * (logs.log_value - powers.mean_log)") }} - 1) / ({{ own }})
+        end as term
+
+    from {{ logs }} as logs
+
+    inner join {{ powers }} as powers
+        on logs.segmentation = powers.segmentation
+        and logs.feature = powers.feature
+        and logs.transform = powers.transform
+{% endmacro %}
+
+
+{#
+    What each power costs, as SQL of (segmentation, feature, transform, step, power, cost).
+
+    terms    relation as of `power_terms`
+#}
+{% macro power_costs(terms) %}
     select
         segmentation,
         feature,
         transform,
         step,
         power,
-        case
-            when count(term) = count(*) and {{ segmentation._weighted_variance() }} > 0
-                then ln({{ segmentation._weighted_variance() }}) + max(offset_of_power)
-        end as cost
+        case when term_count = row_count and variance > 0 then ln(case when variance > 0 then variance else 1 end) + offset_of_power end as cost
 
     from (
 
@@ -59,90 +137,23 @@
             transform,
             step,
             power,
-            customers,
-            all_customers,
-            offset_of_power,
-            case when abs(full_term) < 1e-140 then 0 else full_term end as term
+            max(offset_of_power) as offset_of_power,
+            count(term) as term_count,
+            count(*) as row_count,
+            sum(customers * term * term) / max(all_customers)
+            - sum(customers * term) / max(all_customers) * (sum(customers * term) / max(all_customers)) as variance
 
-        from (
+        from {{ terms }}
 
-            select
-                shifted.*,
-                case when is_mixed = 1 then 2 * shift - 2 * (power - 1) * mean_signed_log else 0 end as offset_of_power,
-                case when is_below = 1 then -1 else 1 end * case
-                    when abs(own_power) < 1e-9 and is_mixed = 1 then log_value * {{ segmentation._exponential("-shift") }}
-                    when abs(own_power) < 1e-9 then log_value - mean_log
-                    when is_mixed = 1
-                        then ({{ segmentation._exponential("own_power * log_value - shift") }} - {{ segmentation._exponential("-shift") }}) / own_power
-                    else ({{ segmentation._exponential("own_power * (log_value - mean_log)") }} - 1) / own_power
-                end as full_term
+        group by
+            segmentation,
+            feature,
+            transform,
+            step,
+            power
 
-            from (
-
-                select
-                    logs.segmentation,
-                    logs.feature,
-                    logs.transform,
-                    logs.log_value,
-                    logs.is_below,
-                    logs.customers,
-                    powers.step,
-                    powers.power,
-                    powers.is_mixed,
-                    powers.mean_log,
-                    powers.mean_signed_log,
-                    powers.all_customers,
-                    case when logs.is_below = 1 then 2 - powers.power else powers.power end as own_power,
-                    greatest(powers.power * powers.largest_log_above, (2 - powers.power) * powers.largest_log_below, 0) as shift
-
-                from {{ logs }} as logs
-
-                inner join (
-
-                    select
-                        bounds.*,
-                        grid.step,
-                        least(greatest(grid.center + grid.step * offsets.number, bounds.lowest_power), bounds.highest_power) as power
-
-                    from {{ grid }} as grid
-
-                    inner join {{ bounds }} as bounds
-                        on grid.segmentation = bounds.segmentation
-                        and grid.feature = bounds.feature
-                        and grid.transform = bounds.transform
-
-                    cross join (
-                        {%- for number in range(-5, 6) %}
-                        select {{ number }} as number{{ "" if loop.last else " union all" }}
-                        {%- endfor %}
-                    ) as offsets
-
-                    where grid.center + grid.step * offsets.number > bounds.lowest_power - grid.step / 2
-                        and grid.center + grid.step * offsets.number < bounds.highest_power + grid.step / 2
-
-                ) as powers
-                    on logs.segmentation = powers.segmentation
-                    and logs.feature = powers.feature
-                    and logs.transform = powers.transform
-
-            ) as shifted
-
-        ) as terms
-
-    ) as bounded_terms
-
-    group by
-        segmentation,
-        feature,
-        transform,
-        step,
-        power
+    ) as variances
 {% endmacro %}
-
-
-{% macro _weighted_variance() -%}
-    (sum(customers * term * term) / max(all_customers) - sum(customers * term) / max(all_customers) * (sum(customers * term) / max(all_customers)))
-{%- endmacro %}
 
 
 {#

@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
 
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set double = segmentation.type_double() %}
@@ -195,7 +195,7 @@ own_counts as (
         coordinates.level_id,
         coalesce(
             case
-                when coordinates.level_id is null then coalesce(fit_sample.value, coordinates.fill_value_number)
+                when coordinates.level_id is null then coalesce({{ segmentation.summable("fit_sample.value") }}, coordinates.fill_value_number)
                 when coalesce(fit_sample.text_value, coordinates.fill_level) = coordinates.level then 1
             end,
             0

@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
 
 {%- set transforms = segmentation.transforms() %}
 {%- set double = segmentation.type_double() %}
@@ -19,7 +19,7 @@ fit_sample as (
         fit_sample.segmentation,
         fit_sample.customer_id,
         fit_sample.feature,
-        case when fit_sample.value is not null then least(greatest(fit_sample.value, -1e300), 1e300) end as value,
+        {{ segmentation.summable("fit_sample.value") }} as value,
         fit_sample.text_value,
         settings.kind
 
@@ -444,9 +444,21 @@ power_grid_1 as (
 
 {%- for grid in range(1, 5) %}
 
+powers_{{ grid }} as (
+
+    {{ segmentation.grid_powers("power_grid_" ~ grid, "power_bounds") }}
+
+),
+
+power_terms_{{ grid }} as {{ segmentation.materialized() }}(
+
+    {{ segmentation.power_terms("powers_" ~ grid, "logs") }}
+
+),
+
 power_costs_{{ grid }} as (
 
-    {{ segmentation.power_costs("power_grid_" ~ grid, "power_bounds", "logs") }}
+    {{ segmentation.power_costs("power_terms_" ~ grid) }}
 
 ),
 {%- if not loop.last %}

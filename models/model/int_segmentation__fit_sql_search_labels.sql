@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
 
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 

@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+{{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
 
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set points = segmentation.aliasable(ref('int_segmentation__fit_sql_points')) %}
@@ -42,7 +42,7 @@ wanted as (
 
 ),
 
-starts as {{ segmentation.materialized_cte() }} (
+starts as {{ segmentation.materialized() }}(
 
     {{ segmentation.start_centroids("points", "wanted", coordinates) }}
 

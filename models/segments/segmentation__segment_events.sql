@@ -13,6 +13,7 @@
 {%- do segmentation.check_privacy() %}
 {#- No segment has a number as high: an entry is one number, so that the last is the highest. -#}
 {%- set builds_apart = "1000000" %}
+{%- set customer_segments = ref('segmentation__customer_segments') %}
 
 with
 
@@ -24,7 +25,7 @@ settings as (
 
 placements as (
 
-    select * from {{ ref('segmentation__customer_segments') }}
+    select * from {{ customer_segments }}
 
 ),
 
@@ -303,7 +304,7 @@ final as (
         on events.segmentation = other_names.segmentation
         and events.other_model_version = other_names.model_version
         and events.other_segment_id = other_names.segment_id
-    {%- if ref("segmentation__customer_segments").limit is not none %}
+    {%- if customer_segments.limit is not none %}
 
     {# With dbt's --empty there are no customers to be seen; that does not mean that they have gone. #}
     where false

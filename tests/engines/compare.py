@@ -48,9 +48,9 @@ def differences(first, second, limit: int = 5) -> list[Difference]:
 
 def _of_table(name: str, first, second, limit: int) -> list[Difference]:
     tables = [_without_clocks(project.table(name)) for project in (first, second)]
-    for table, other in (tables, tables[::-1]):
-        beside = [column for column in REPLACEMENT_COLUMNS if column in table and column not in other]
-        table.drop(columns=beside, inplace=True)
+    in_both = set(tables[0]) & set(tables[1])
+    beside = [column for column in REPLACEMENT_COLUMNS if column not in in_both]
+    tables = [table.drop(columns=beside, errors="ignore") for table in tables]
     columns, others = (list(table.columns) for table in tables)
     if columns != others:
         return [Difference(name, "columns", columns, others)]

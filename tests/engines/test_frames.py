@@ -49,7 +49,9 @@ def test_parameters_become_a_table_with_their_types(session):
     assert dict(table.dtypes) == {
         name: fit.SQL_TYPES[kind] for name, kind in fit.OUTPUT_TYPES.items()
     }
-    found = table.select("segmentation", "parameter", "k", "cluster", "value", "text_value").collect()
+    found = table.select(
+        "segmentation", "parameter", "k", "cluster", "value", "text_value"
+    ).collect()
     assert [tuple(row) for row in found] == [
         ("a", "inertia", 2, None, 0.1, None),
         ("a", "reason", 2, None, None, "it's so"),

@@ -61,7 +61,9 @@ def run_until_the_server_stops(project, model):
         target=lambda: runs.append(project.dbt("run", "--vars", "segmentation_refit: true"))
     )
     running.start()
-    asleep = "select pid from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active'"
+    asleep = (
+        "select pid from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active'"
+    )
     while not [pid for (pid,) in project.rows(f"{asleep} and pid <> pg_backend_pid()")]:
         assert running.is_alive(), runs
         time.sleep(0.1)

@@ -6,7 +6,7 @@
 {%- set relation = segmentation.transactions_relation() %}
 {%- if relation is none %}
 
-select 1 as nothing_to_balance where false
+select 1 as nothing_to_balance from (select 1 as one) as nothing where false
 
 {%- else %}
 

@@ -21,7 +21,7 @@ expected as (
     {{ "" if loop.last else "union all" }}
     {%- endfor %}
     {%- if not definitions %}
-    select 'nothing' as segmentation, 0 as customers where false
+    select 'nothing' as segmentation, 0 as customers from (select 1 as one) as nothing where false
     {%- endif %}
 
 ),

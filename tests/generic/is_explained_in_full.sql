@@ -68,6 +68,8 @@ shares as (
         {{ segmentation.text_literal(none) }} as customer_id,
         {{ segmentation.number_literal(none, segmentation.type_double()) }} as share
 
+    from (select 1 as one) as nothing
+
     where false
     {%- endif %}
 

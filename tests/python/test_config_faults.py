@@ -145,6 +145,32 @@ ROUNDS = [
         ],
     ),
     (
+        "a trainer that there is not",
+        {"segmentation_input": INPUT, "segmentation_options": {"trainer": "sklearn"}},
+        [of_option("trainer", "'sklearn'", "one of auto, python, sql")],
+    ),
+    (
+        "algorithms that SQL does not fit",
+        {
+            "segmentation_input": INPUT,
+            "segmentation_definitions": {
+                "tiers": {"algorithm": "hierarchical"},
+                "dense": {"algorithm": "dbscan"},
+                "usual": {"algorithm": "kmeans"},
+                "frozen": {"algorithm": "dbscan", "frozen_model": "lines"},
+            },
+            "segmentation_options": {"trainer": "sql"},
+        },
+        [
+            fault(
+                f"segmentation_definitions.{name}.algorithm",
+                f"'{algorithm}', which SQL does not fit (trainer is sql)",
+                "kmeans, or trainer: auto",
+            )
+            for name, algorithm in (("tiers", "hierarchical"), ("dense", "dbscan"))
+        ],
+    ),
+    (
         "incremental and duplicates: keep without a line_id",
         {
             "segmentation_input": INPUT

@@ -125,23 +125,6 @@ def test_it_parses_without_a_warning_or_deprecation(demo):
     assert "eprecat" not in run.output and "WARNING" not in run.output, run.output
 
 
-@pytest.mark.parametrize("adapter", ["snowflake", "bigquery"])
-def test_it_parses_for_other_engines_that_check_every_key(demo, adapter, tmp_path):
-    pytest.importorskip(f"dbt.adapters.{adapter}")
-    targets = {
-        "snowflake": {"account": "a", "user": "u", "password": "p", "database": "d"},
-        "bigquery": {"method": "oauth", "project": "p", "dataset": "d"},
-    }
-    output = {"type": adapter, "schema": "s", "threads": 1} | targets[adapter]
-    profile = {"segmentation": {"target": "fake", "outputs": {"fake": output}}}
-    (tmp_path / "profiles.yml").write_text(json.dumps(profile))
-    run = demo.dbt(
-        "parse", "--no-partial-parse", "--show-all-deprecations", "--profiles-dir", str(tmp_path)
-    )
-    assert run.exit_code == 0, run.output
-    assert "eprecat" not in run.output and "WARNING" not in run.output, run.output
-
-
 @pytest.fixture(scope="module")
 def catalog(demo):
     """The catalog after `dbt docs generate`, and the manifest beside it."""

@@ -277,6 +277,10 @@ def test_every_explanation_says_what_it_stands_on(planted):
     assert texts["explanation"].str.contains("plan premium").any()
 
 
+def test_tests_run_alone_hold_explanations_to_the_same_model(planted):
+    planted.dbt("test", "--select", "segmentation__customer_explanations").assert_clean()
+
+
 def leaves_of(model):
     """Gives the leaves of the rule tree as {node: (segment, sample size, [bounds])}."""
     leaves = {}

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from consumer import REPOSITORY, Consumer, faults
+from consumer import REPOSITORY, Consumer, faults, run_dbt
 from scipy import stats
 from sklearn.cluster import KMeans
 
@@ -289,9 +289,11 @@ def test_features_are_prepared_alike(in_sql, in_python):
         by_power = row.parameter in ("skewness_box_cox", "skewness_yeo_johnson") or (
             row.parameter in ("mean", "scale") and (row.segmentation, row.feature) in moved
         )
-        tolerance = 1e-3 if by_power else 1e-6 if "skewness" in row.parameter else 1e-9
-        size = max(abs(row.value_python), 1e-3 if "skewness" in row.parameter else 0)
-        assert abs(row.value_sql - row.value_python) <= tolerance * max(size, 1e-300), row
+        # Of numbers of sixty digits the last digit of lambda moves hundredths.
+        at_power = 5e-2 if row.segmentation == "hostile" else 1e-3
+        tolerance = at_power if by_power else 1e-6 if "skewness" in row.parameter else 1e-9
+        size = max(abs(row.value_python), 1 if "skewness" in row.parameter else 1e-300)
+        assert abs(row.value_sql - row.value_python) <= tolerance * size, row
 
 
 @pytest.mark.parametrize(
@@ -479,6 +481,36 @@ def test_faults_of_the_sample_are_told_together(tmp_path):
             "customers: lower k or say k: auto"
         )
     ]
+
+
+def test_unit_tests_of_the_sql_trainer(tmp_path):
+    def dbt(*arguments):
+        run = run_dbt(
+            REPOSITORY,
+            *arguments,
+            "--vars",
+            "{segmentation_options: {trainer: sql}}",
+            environment={
+                "SEGMENTATION_DATABASE": str(tmp_path / "demo.duckdb"),
+                "DBT_TARGET_PATH": str(tmp_path / "target"),
+                "DBT_LOG_PATH": str(tmp_path / "logs"),
+                "DBT_PROFILES_DIR": ".",
+            },
+        )
+        assert run.exit_code == 0, run.output[-6000:]
+        return run
+
+    # They take the columns of what they stand on from the warehouse.
+    dbt(
+        "build",
+        "--select",
+        "+int_segmentation__fit_sql",
+        "--exclude",
+        "test_type:unit",
+        "test_type:data",
+    )
+    run = dbt("test", "--select", "test_type:unit,int_segmentation__fit_sql*")
+    assert len(run.names("pass")) >= 10
 
 
 # ---------- real data

@@ -41,7 +41,9 @@ class Analyzer:
         """Adds a table; a type is one of `TYPES` or what `analyze` gave."""
         table = TableBuilder(name)
         for column, data_type in columns:
-            table.add_column(column, TYPES.get(data_type, data_type) if isinstance(data_type, str) else data_type)
+            table.add_column(
+                column, TYPES.get(data_type, data_type) if isinstance(data_type, str) else data_type
+            )
         self.tables[name] = table.build()
         self.catalog_id = None
 
@@ -51,9 +53,13 @@ class Analyzer:
             catalog = CatalogBuilder("warehouse").with_builtin_functions(self.functions)
             for table in self.tables.values():
                 catalog.add_table(table)
-            self.catalog_id = self.service.register_catalog(simple_catalog=catalog.build()).registered_id
+            self.catalog_id = self.service.register_catalog(
+                simple_catalog=catalog.build()
+            ).registered_id
         # BigQuery's other names of int64, which it adds to ZetaSQL; tables here are of one dataset.
-        sql = re.sub(r"\bas (?:integer|bigint)\b", "as int64", re.sub(r"`[^`]+`\.`[^`]+`\.", "", sql))
+        sql = re.sub(
+            r"\bas (?:integer|bigint)\b", "as int64", re.sub(r"`[^`]+`\.`[^`]+`\.", "", sql)
+        )
         analyzed = self.service.analyze(
             sql_statement=sql, options=self.options, registered_catalog_id=self.catalog_id
         )

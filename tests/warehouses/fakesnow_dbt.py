@@ -1,6 +1,6 @@
 """Runs dbt on a Snowflake that is emulated in this process, its tables in files of a folder.
 
-    python fakesnow_dbt.py <folder> <arguments of dbt>
+python fakesnow_dbt.py <folder> <arguments of dbt>
 """
 
 import sys

@@ -49,7 +49,9 @@ def test_parameters_become_a_table_with_their_types_and_upper_case_names(session
     table = fit.as_table(fit.to_output(rows), session)
     assert table.columns == [name.upper() for name in fit.OUTPUT_TYPES]
     # ... as SQL finds them, which writes names without quotes
-    found = table.select("segmentation", "parameter", "k", "cluster", "value", "text_value").collect()
+    found = table.select(
+        "segmentation", "parameter", "k", "cluster", "value", "text_value"
+    ).collect()
     assert [tuple(row) for row in found] == [
         ("a", "inertia", 2, None, 0.1, None),
         ("a", "reason", 2, None, None, "it's so"),
