@@ -28,8 +28,9 @@ SETTINGS = {
     "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
     "spark.hadoop.hive.metastore.schema.verification": "false",
 }
-# What small data does without: compiled stages.
+# What small data does without: compiled stages, and another plan after each stage.
 INTERPRETED = {
+    "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
