@@ -52,8 +52,8 @@
 
     ),
 
-    {# Up to each cut: what a bin holds is the difference to the cut before. #}
-    counts as (
+    {# In one pass. Up to each cut: what a bin holds is the difference to the cut before. #}
+    counts as {{ segmentation.materialized() }}(
 
         select
             {%- for feature in numbers %}
