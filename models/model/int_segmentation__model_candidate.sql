@@ -1,6 +1,9 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set frozen_models = segmentation.frozen_models() %}
 {%- set matched_segments = segmentation.matched_segments(ref('int_segmentation__segment_moves')) %}
 
+{% call segmentation.in_steps() %}
 with
 
 parameters as (
@@ -569,3 +572,4 @@ select
     {%- endfor %}
 
 from final
+{% endcall %}

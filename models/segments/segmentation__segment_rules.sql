@@ -1,7 +1,10 @@
+{{ config(post_hook="{{ segmentation.drop_steps() }}") }}
+
 {%- set definitions = segmentation.configuration()["definitions"] %}
 {%- set columns = segmentation.customer_columns(definitions) %}
 {%- set measures = ["recency_days", "frequency", "monetary"] %}
 
+{% call segmentation.in_steps() %}
 with
 
 segments as (
@@ -580,3 +583,4 @@ final as (
 )
 
 select * from final
+{% endcall %}

@@ -303,7 +303,9 @@ class SparkProject(EngineProject):
         return dict(self.session.table(f"{self.schema}.{table}").dtypes)
 
     def relations(self) -> list[str]:
-        return sorted(name for _, name, _ in self.rows(f"show tables in {self.schema}"))
+        # dbt leaves the views behind through which it appends.
+        found = self.rows(f"show tables in {self.schema}")
+        return sorted(name for _, name, is_temporary in found if not is_temporary)
 
     def dbt(self, *arguments: str) -> Run:
         from dbt.cli.main import dbtRunner
