@@ -15,6 +15,7 @@ LONG_FILES = (
     "test_faults",
     "test_privacy",
     "test_config_faults",
+    "test_fit_sql",
     "test_events",
     "test_incremental",
     "test_refits",

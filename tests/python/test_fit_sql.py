@@ -483,6 +483,21 @@ def test_faults_of_the_sample_are_told_together(tmp_path):
     ]
 
 
+def test_the_trainer_is_part_of_the_settings_by_what_it_is(tmp_path):
+    twins = TABLES["twins"][0]
+    consumer = Consumer(tmp_path / "shop", variables(["twins"]), tables={"twins": twins})
+    found = {}
+    for asked in ("auto", "python", "sql"):
+        consumer.configure(variables(["twins"], trainer=asked))
+        run = consumer.dbt("run", "--select", "segmentation__settings")
+        assert run.exit_code == 0, run.output
+        found[asked] = consumer.rows(
+            "select distinct trainer, settings_hash from segmentation__settings"
+        )
+    assert found["auto"] == found["python"] != found["sql"]
+    assert [found[asked][0][0] for asked in ("python", "sql")] == ["python", "sql"]
+
+
 def test_unit_tests_of_the_sql_trainer(tmp_path):
     def dbt(*arguments):
         run = run_dbt(
