@@ -12,8 +12,6 @@ import pandas as pd
 import pytest
 import snowflake.connector
 import yaml
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engines"))
 from compare import differences
 from consumer import Run
 from projects import DuckDBProject, EngineProject, Snapshot

@@ -19,12 +19,10 @@ from typing import Any, NamedTuple
 import pytest
 import sqlglot
 import yaml
-from sqlglot import exp
-from zetasql.core.exceptions import ZetaSQLError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from bigquery import Analyzer
 from consumer import Consumer
+from sqlglot import exp
+from zetasql.core.exceptions import ZetaSQLError
 
 TARGETS: dict[str, dict[str, Any]] = {
     "snowflake": {"account": "none", "user": "u", "password": "p", "database": "d", "schema": "s"},
