@@ -5,10 +5,9 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LINES ?= 10000000
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps -r
-ENGINES := $(patsubst tests/engines/requirements/%.txt,.venv-%,$(wildcard tests/engines/requirements/*.txt))
 export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 
-.PHONY: demo test test-engines benchmark docs lint clean
+.PHONY: demo test test-engines test-postgres test-spark test-warehouses test-versions benchmark docs lint clean
 
 demo: $(VENV)/.runtime
 	@echo "Building the demo, half a minute ..."
@@ -18,10 +17,20 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.development
 	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope --no-loadscope-reorder -q
 
-# What runs here, then what is emulated or compiled. A version of dbt has an environment of its own.
-test-engines: $(ENGINES:%=%/.installed)
-	.venv-engines/bin/python -m pytest tests/engines -q
+# The lanes of the other engines; a version of dbt has an environment of its own.
+test-engines: test-postgres test-spark test-warehouses test-versions
+
+test-postgres: .venv-engines/.installed
+	.venv-engines/bin/python -m pytest tests/engines/test_compare.py tests/engines/test_postgres.py -q
+
+test-spark: .venv-engines/.installed
+	.venv-engines/bin/python -m pytest tests/engines/test_frames.py tests/engines/test_spark.py tests/engines/test_spark_cluster.py -q
+
+test-warehouses: .venv-warehouses/.installed
 	.venv-warehouses/bin/python -m pytest tests/warehouses -n 2 --dist loadgroup -q
+
+test-versions: .venv-engines/.installed .venv-dbt_1_10/.installed .venv-dbt_v2/.installed
+	.venv-engines/bin/python -m pytest tests/engines/test_dbt_versions.py -q
 
 benchmark: $(VENV)/.development
 	$(BIN)/python benchmarks/run.py --lines $(LINES)
