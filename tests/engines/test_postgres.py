@@ -77,7 +77,8 @@ def test_a_server_that_goes_away_is_an_error_and_the_next_run_heals(sleepy_proje
     for model in INTERRUPTED:
         run = run_until_the_server_stops(sleepy_project, model)
         assert run.exit_code != 0, run.output
-        assert "server closed the connection unexpectedly" in run.message(model)
+        # dbt may stop altogether, where the server goes between two of its statements.
+        assert "server closed the connection unexpectedly" in run.output
     sleepy_project.load("sleepers", pd.DataFrame({"model": [""]}))
     run_step(sleepy_project, "run", refit=True)
     assert differences(sleepy_project, on_duckdb[REFIT]) == []
