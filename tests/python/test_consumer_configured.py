@@ -337,6 +337,7 @@ def test_every_key_of_a_definition_is_in_force(customer_tables):
         "minimum_segment_share": 0.01,
         "minimum_stability": 0.8,
         "seed": 7,
+        "trainer": "python",
         "refit": "after_days",
         "refit_after_days": 90,
         "history_period": "week",

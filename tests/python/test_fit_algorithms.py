@@ -717,9 +717,10 @@ def test_k_means_takes_its_options():
 
 
 def test_resamples_start_less_often(monkeypatch):
-    starts, library = [], fit.KMeans
+    starts, library = [], KMeans
     monkeypatch.setattr(
-        fit, "KMeans", lambda **options: (starts.append(options["n_init"]), library(**options))[1]
+        "sklearn.cluster.KMeans",
+        lambda **options: (starts.append(options["n_init"]), library(**options))[1],
     )
     run(clouds()[0], k=(2, 2))
     assert set(starts) == {10, 3}

@@ -908,7 +908,10 @@ def test_model_is_what_dbt_calls():
 
     dbt = Dbt()
     pd.testing.assert_frame_equal(fit.model(dbt, None), run(wide))
-    assert dbt.configured == {"materialized": "table"}
+    assert dbt.configured == {
+        "materialized": "table",
+        "packages": ["pandas", "scikit-learn", "scipy"],
+    }
 
 
 # ---------- degenerate inputs

@@ -163,7 +163,7 @@ def test_gate_2_of_the_customers(consumer):
         (
             f"columns of {rfm} that exist: customer_id, as_of_date, first_order_date, "
             f"last_order_date, "
-            "recency_days, frequency, monetary, tenure_days, average_order_value, "
+            "recency_days, frequency, monetary, returned_amount, tenure_days, average_order_value, "
             "days_between_orders, "
             "return_rate"
         ),
