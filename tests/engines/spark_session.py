@@ -1,7 +1,7 @@
 """Apache Spark for a test, in this process: its tables in a temporary directory, nothing listening but on loopback.
 
 dbt-spark's session method takes the session that is there, so dbt runs in this process too. Data is
-small, and most of the time goes into plans and compilers: the settings spare those, not the data.
+small, and most of the time goes into plans: the settings spare those, not the data.
 """
 
 import contextlib
@@ -28,12 +28,8 @@ SETTINGS = {
     "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
     "spark.hadoop.hive.metastore.schema.verification": "false",
 }
-# What small data does without: compiled stages, and another plan after each stage.
-INTERPRETED = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
+# What small data does without: another plan after each stage.
+PLANNED_ONCE = {"spark.sql.adaptive.enabled": "false"}
 JAVA_OPTIONS = "-Duser.timezone=UTC"
 # What a short life does without: the second compiler.
 SHORT_LIFE = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
