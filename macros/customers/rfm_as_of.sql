@@ -217,3 +217,26 @@
 
     )
 {%- endmacro %}
+
+
+{#
+    What `rfm_as_of` gives, with what its rows are built on where touched customers are replaced, from
+    the CTE `build`.
+
+    basis   text of what else the rows hang on
+#}
+{% macro rfm_with_build(is_replacing, basis) -%}
+select
+    final.*
+    {%- if is_replacing %},
+    build.loaded_at,
+    build.rebuilt_at,
+    {{ segmentation.text_literal(basis) }} as basis
+    {%- endif %}
+
+from final
+{%- if is_replacing %}
+
+cross join build
+{%- endif %}
+{%- endmacro %}

@@ -374,3 +374,19 @@
     ) as numbers
         on numbers.cluster < wanted.k
 {% endmacro %}
+
+
+{# Centroids as the columns of the models that keep them, all alike. #}
+{% macro kept_centroids(centroids, coordinates) %}
+    select
+        ---------- ids
+        segmentation,
+        cast(k as integer) as k,
+        cast(start_id as integer) as start_id,
+        cast(cluster as integer) as cluster,
+
+        ---------- numbers
+        {{ coordinates | join(",\n        ") }}
+
+    from {{ centroids }}
+{% endmacro %}

@@ -79,11 +79,7 @@
     ) as differing
         on asked.segmentation = differing.segmentation
 
-    inner join (
-        {%- for k in range(1, segmentation.largest_searched_k() + 1) %}
-        select {{ k }} as k{{ "" if loop.last else " union all" }}
-        {%- endfor %}
-    ) as numbers
+    inner join {{ segmentation.literal_rows(["k"], range(1, segmentation.largest_searched_k() + 1) | batch(1), "numbers") }}
         on numbers.k <= asked.k_max
         and numbers.k <= differing.different_customers
 {% endmacro %}

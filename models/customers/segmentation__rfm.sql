@@ -80,16 +80,4 @@ as_of_dates as (
 
 {{- segmentation.rfm_as_of(has_one_day=true, summed_customers="untouched_customers" if state.appends else none) }}
 
-select
-    final.*
-    {%- if is_replacing %},
-    build.loaded_at,
-    build.rebuilt_at,
-    {{ segmentation.text_literal(basis) }} as basis
-    {%- endif %}
-
-from final
-{%- if is_replacing %}
-
-cross join build
-{%- endif %}
+{{ segmentation.rfm_with_build(is_replacing, basis) }}

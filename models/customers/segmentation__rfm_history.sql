@@ -77,16 +77,4 @@ as_of_dates as (
 
 {{- segmentation.rfm_as_of(has_one_day=false) }}
 
-select
-    final.*
-    {%- if is_replacing %},
-    build.loaded_at,
-    build.rebuilt_at,
-    {{ segmentation.text_literal(basis) }} as basis
-    {%- endif %}
-
-from final
-{%- if is_replacing %}
-
-cross join build
-{%- endif %}
+{{ segmentation.rfm_with_build(is_replacing, basis) }}

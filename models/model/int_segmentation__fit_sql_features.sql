@@ -305,9 +305,11 @@ prepared_counts as (
 
 transforms as (
 
+    {%- set rows = [] %}
     {%- for transform in transforms %}
-    select '{{ transform }}' as transform, {{ loop.index }} as position{{ "" if loop.last else " union all" }}
+        {%- do rows.append(["'" ~ transform ~ "'", loop.index]) %}
     {%- endfor %}
+    select * from {{ segmentation.literal_rows(["transform", "position"], rows, "listed_transforms") }}
 
 ),
 

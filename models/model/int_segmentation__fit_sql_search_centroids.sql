@@ -36,17 +36,7 @@ wanted as (
 
 final as (
 
-    select
-        ---------- ids
-        segmentation,
-        cast(k as integer) as k,
-        cast(start_id as integer) as start_id,
-        cast(cluster as integer) as cluster,
-
-        ---------- numbers
-        {{ coordinates | join(",\n        ") }}
-
-    from centroids
+    {{ segmentation.kept_centroids("centroids", coordinates) }}
 
 )
 

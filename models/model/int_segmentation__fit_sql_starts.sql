@@ -33,11 +33,7 @@ wanted as (
     ) as counted
         on searched.segmentation = counted.segmentation
 
-    inner join (
-        {%- for start_id in range(segmentation.starts(coordinates)) %}
-        select {{ start_id }} as start_id{{ "" if loop.last else " union all" }}
-        {%- endfor %}
-    ) as starts
+    inner join {{ segmentation.literal_rows(["start_id"], range(segmentation.starts(coordinates)) | batch(1), "starts") }}
         on starts.start_id <= counted.coordinates
 
 ),
@@ -110,17 +106,7 @@ best_centroids as (
 
 final as (
 
-    select
-        ---------- ids
-        segmentation,
-        cast(k as integer) as k,
-        cast(start_id as integer) as start_id,
-        cast(cluster as integer) as cluster,
-
-        ---------- numbers
-        {{ coordinates | join(",\n        ") }}
-
-    from best_centroids
+    {{ segmentation.kept_centroids("best_centroids", coordinates) }}
 
 )
 
