@@ -15,12 +15,6 @@
 
 with
 
-order_days as (
-
-    select * from {{ ref('int_segmentation__order_days') }}
-
-),
-
 {%- if state.appends %}
 
 touched_orders as (
@@ -29,24 +23,29 @@ touched_orders as (
         customer_id,
         order_id
 
-    from order_days
+    from {{ ref('int_segmentation__order_days') }}
 
     where {{ segmentation.is_loaded_after("loaded_at", state) }}
 
 ),
 
-touched_order_days as (
+{%- endif %}
 
+order_days as (
+
+    {% if state.appends -%}
     select order_days.*
 
-    from order_days
+    from {{ ref('int_segmentation__order_days') }} as order_days
 
     inner join touched_orders
         on order_days.customer_id = touched_orders.customer_id
         and order_days.order_id = touched_orders.order_id
+    {%- else -%}
+    select * from {{ ref('int_segmentation__order_days') }}
+    {%- endif %}
 
 ),
-{%- endif %}
 
 final as (
 
@@ -70,7 +69,7 @@ final as (
         ---------- booleans
         sum(purchase_line_count) > 0 as is_purchase
 
-    from {{ "touched_order_days" if state.appends else "order_days" }}
+    from order_days
 
     group by
         customer_id,

@@ -14,6 +14,7 @@
 {%- set last_end = segmentation.last_period_end(period_ends) if is_replacing else none %}
 {%- set basis = history.periods ~ " periods (" ~ history.period ~ ") up to " ~ last_end %}
 {%- set state = segmentation.summed_state(ref('int_segmentation__order_days'), basis) if is_replacing else {"appends": false} %}
+{%- set is_known = "order_date <= " ~ segmentation.date_literal(last_end) %}
 
 {{ segmentation.stale_mark(state) }}
 
@@ -21,21 +22,15 @@ with
 
 {%- if is_replacing %}
 
-known_order_days as (
-
-    select * from {{ ref('int_segmentation__order_days') }}
-
-    where order_date <= {{ segmentation.date_literal(last_end) }}
-
-),
-
 build as (
 
     select
         max(loaded_at) as loaded_at,
         max(rebuilt_at) as rebuilt_at
 
-    from known_order_days
+    from {{ ref('int_segmentation__order_days') }}
+
+    where {{ is_known }}
 
 ),
 {%- endif %}
@@ -47,9 +42,10 @@ touched_customers as (
 
     select distinct customer_id
 
-    from known_order_days
+    from {{ ref('int_segmentation__order_days') }}
 
-    where {{ segmentation.is_loaded_after("loaded_at", state) }}
+    where {{ is_known }}
+        and {{ segmentation.is_loaded_after("loaded_at", state) }}
 
 ),
 {%- endif %}
@@ -57,12 +53,14 @@ touched_customers as (
 order_days as (
 
     {% if state.appends -%}
-    select known_order_days.*
+    select order_days.*
 
-    from known_order_days
+    from {{ ref('int_segmentation__order_days') }} as order_days
 
     inner join touched_customers
-        on known_order_days.customer_id = touched_customers.customer_id
+        on order_days.customer_id = touched_customers.customer_id
+
+    where {{ is_known }}
     {%- else -%}
     select * from {{ ref('int_segmentation__order_days') }}
     {%- endif %}

@@ -41,19 +41,27 @@ with
 final as (
 
     {%- for name, definition in definitions.items() %}
-    {%- set definition_loop = loop %}
+    {%- set feature_rows, numbers, texts = [], [], [] %}
     {%- for feature, how in definition.features.items() %}
-    {%- set value = "feature_" ~ loop.index %}
+    {%- do feature_rows.append([segmentation.text_literal(feature), loop.index]) %}
+    {%- set branch = "when " ~ loop.index ~ " then feature_" ~ loop.index %}
+    {%- do (texts if how.kind == "category" else numbers).append(branch) %}
+    {%- endfor %}
+    {#- The sample is named once, since an engine may work it out again for each time that it is named. #}
     select
         '{{ name }}' as segmentation,
         customer_id,
-        {{ segmentation.text_literal(feature) }} as feature,
-        {{ segmentation.number_literal(none if how.kind == "category" else value, segmentation.type_double()) }} as value,
-        {{ value if how.kind == "category" else segmentation.text_literal(none) }} as text_value
+        features.feature,
+        {%- for branches, type, column in [
+            (numbers, segmentation.type_double(), "value"), (texts, dbt.type_string(), "text_value")
+        ] %}
+        cast({{ "case features.feature_number " ~ branches | join(" ") ~ " end" if branches else "null" }} as {{ type }}) as {{ column }}{{ "" if loop.last else "," }}
+        {%- endfor %}
 
     from {{ name }}_sample
-    {{ "" if definition_loop.last and loop.last else "union all" }}
-    {%- endfor %}
+
+    cross join {{ segmentation.literal_rows(["feature", "feature_number"], feature_rows, "features") }}
+    {{ "" if loop.last else "union all" }}
     {%- endfor %}
     {%- if not definitions %}
     select
