@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+import dbt_process
 from consumer import Consumer, Run
 from shop_data import order_lines
 
@@ -277,6 +278,7 @@ class SparkProject(EngineProject):
 
     def __init__(self, folder: Path, session, **changes) -> None:
         self.session = session
+        dbt_process.read_templates_once()
         super().__init__(folder, **changes)
 
     def profiles(self) -> str:

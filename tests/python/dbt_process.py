@@ -138,13 +138,14 @@ def _load() -> None:
             getattr(sys.modules[module], name).json_schema()
     # ... and asks Python who called it: that goes through all modules, once
     inspect.stack()
-    _read_templates_once()
+    read_templates_once()
     # what is there stays, so the collector of the children need not look at it
     gc.collect()
     gc.freeze()
 
 
-def _read_templates_once() -> None:
+@functools.cache
+def read_templates_once() -> None:
     """Has dbt take templates as they were read before; what a template gives it still works out."""
     from dbt_common.clients import jinja
 
