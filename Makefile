@@ -27,7 +27,7 @@ test-spark: .venv-engines/.installed
 	.venv-engines/bin/python -m pytest tests/engines/test_frames.py tests/engines/test_spark.py tests/engines/test_spark_cluster.py -q
 
 test-warehouses: .venv-warehouses/.installed
-	.venv-warehouses/bin/python -m pytest tests/warehouses -n 2 --dist loadgroup -q
+	.venv-warehouses/bin/python -m pytest tests/warehouses -n 2 --dist loadfile -q
 
 test-versions: .venv-engines/.installed .venv-dbt_1_10/.installed .venv-dbt_v2/.installed
 	.venv-engines/bin/python -m pytest tests/engines/test_dbt_versions.py -q

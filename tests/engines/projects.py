@@ -54,6 +54,7 @@ VARIABLES: dict[str, Any] = {
         "trainer": "sql",
         "history": {"period": "month", "periods": 6},
         "pseudonymize": {"salt": {"source": "raw", "table": "salts"}},
+        "erased_customers": {"source": "raw", "table": "forgotten"},
     },
 }
 
@@ -109,6 +110,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "members": members(),
         "prospects": prospects(),
         "salts": pd.DataFrame({"salt": ["a salt of no secret project"]}),
+        "forgotten": pd.DataFrame({"customer_id": ["nobody of the lines"]}),
     }
 
 
@@ -170,6 +172,10 @@ class EngineProject(Consumer):
         """Loads the second day's lines."""
         self.load("lines", pd.concat(deliveries(), ignore_index=True))
 
+    def forget_customers(self) -> None:
+        """Has two customers of the lines ask to be forgotten."""
+        self.load("forgotten", pd.DataFrame({"customer_id": ["ab-1", "10006"]}))
+
 
 FIRST_BUILD, LATER_DAY, REFIT = "first build", "later day", "refit"
 
@@ -178,7 +184,7 @@ def take_steps(project: EngineProject, command: str = "build") -> Iterator[str]:
     """Lives through the project's days; gives the name of each step when it is done.
 
     On the later day there are new lines and no fit is due, so the last version scores; then a fit
-    is asked for.
+    is asked for, and by customers to be forgotten.
 
     command   of dbt: build, or run to leave out the tests
     """
@@ -187,6 +193,7 @@ def take_steps(project: EngineProject, command: str = "build") -> Iterator[str]:
     project.add_delivery()
     run_step(project, "run")
     yield LATER_DAY
+    project.forget_customers()
     run_step(project, command, refit=True)
     yield REFIT
 

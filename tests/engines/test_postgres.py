@@ -39,7 +39,9 @@ def test_each_step_changed_what_it_should(on_postgres):
     found = on_postgres[0]
     lines = {step: len(found[step].table("segmentation__transactions")) for step in found}
     versions = {step: len(found[step].table("segmentation__model_versions")) for step in found}
-    assert lines[FIRST_BUILD] < lines[LATER_DAY] == lines[REFIT]
+    customers = {step: len(found[step].table("segmentation__rfm")) for step in found}
+    assert lines[FIRST_BUILD] < lines[LATER_DAY] > lines[REFIT]
+    assert customers[REFIT] == customers[LATER_DAY] - 2
     assert versions[FIRST_BUILD] == versions[LATER_DAY] < versions[REFIT]
 
 
@@ -47,6 +49,7 @@ def test_each_step_changed_what_it_should(on_postgres):
 def sleepy_project(on_postgres):
     """The project before the refit, with models that sleep when they are told to."""
     project = on_postgres[1]
+    project.forget_customers()
     configuration = yaml.safe_load((project.folder / "dbt_project.yml").read_text())
     configuration["models"] = {"segmentation": {"+post-hook": HOOK}}
     project.write("dbt_project.yml", yaml.safe_dump(configuration, sort_keys=False))

@@ -16,8 +16,6 @@ from compare import differences
 from consumer import Run
 from projects import DuckDBProject, EngineProject, Snapshot
 
-pytestmark = pytest.mark.xdist_group("fakesnow")
-
 
 class SnowflakeProject(EngineProject):
     """The project in an emulated account: a folder beside it, which one process opens at a time."""

@@ -322,9 +322,7 @@ def compiled_for(tmp_path_factory) -> Callable[[str], Warehouse]:
     return functools.cache(lambda name: Warehouse(name, tmp_path_factory.mktemp(name) / "shop"))
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in TARGETS]
-)
+@pytest.fixture(params=TARGETS)
 def warehouse(request, compiled_for) -> Warehouse:
     """Each of the four."""
     return compiled_for(request.param)
@@ -357,7 +355,6 @@ def test_only_functions_are_called_that_the_warehouse_documents(warehouse):
     assert FUNCTIONS_OF[warehouse.name] - called == set()
 
 
-@pytest.mark.xdist_group("bigquery")
 def test_bigquery_finds_nothing_wrong_with_any_statement(compiled_for):
     warehouse = compiled_for("bigquery")
     analyzer = Analyzer()
