@@ -10,24 +10,37 @@ SKIPPED = (
     "online_retail.csv.gz to run them"
 )
 
-# Files that take more than a minute, the longest first: so that no worker is left alone with one.
+# Files that take more than some seconds, the longest first: so that no worker is left alone with one.
 LONG_FILES = (
-    "test_faults",
     "test_privacy",
-    "test_config_faults",
-    "test_fit_sql",
-    "test_events",
     "test_incremental",
-    "test_refits",
+    "test_config_faults",
     "test_degenerate_transactions",
-    "test_score_and_frozen",
-    "test_golden_over_time",
-    "test_demo",
-    "test_scoring_parity",
-    "test_degenerate_algorithms",
-    "test_hostile_input",
-    "test_consumer_configured",
     "test_examples",
+    "test_demo",
+    "test_fit_sql",
+    "test_degenerate_algorithms",
+    "test_refits",
+    "test_score_and_frozen",
+    "test_hostile_input",
+    "test_faults",
+    "test_events",
+    "test_golden_over_time",
+    "test_degenerate_customers",
+    "test_explanations",
+    "test_schemes_and_options",
+    "test_row_order",
+    "test_scoring_parity",
+    "test_hostile_values",
+    "test_golden_online_retail",
+    "test_gates",
+    "test_history",
+    "test_consumer_configured",
+    "test_drift",
+    "test_describe",
+    "test_algorithms",
+    "test_consumer_unconfigured",
+    "test_unsupported_engine",
 )
 
 
