@@ -20,7 +20,7 @@
                 column.sql ~ " is not null and not (" ~ double ~ " > -1.0e300 and " ~ double ~ " < 1.0e300)",
         }) %}
     {% endif %}
-    {% set clean = modules.re.sub("\s*\n\s*", " ", segmentation.clean_id({"sql": plain, "kind": column.kind}).strip()) %}
+    {% set clean = modules.re.sub("\\s*\n\\s*", " ", segmentation.clean_id({"sql": plain, "kind": column.kind}).strip()) %}
     {% if column.kind == "text" %}
         {% do return({
             "plain": plain,

@@ -11,7 +11,7 @@
     {% if erased is not none %}
         {% set customer_id = {"sql": segmentation.needed_quotes(columns.customer_id.sql), "kind": columns.customer_id.kind} %}
         {% set is_erased = segmentation.is_erased(segmentation.clean_id(customer_id), erased) %}
-        {% do conditions.append("not " ~ modules.re.sub("\s*\n\s*", " ", is_erased.strip())) %}
+        {% do conditions.append("not " ~ modules.re.sub("\\s*\n\\s*", " ", is_erased.strip())) %}
     {% endif %}
     {% do return(conditions | join(" and ") or none) %}
 {% endmacro %}

@@ -25,7 +25,7 @@
             and reference.source is string and reference.table is string
         ) %}
     {% endif %}
-    {% do return(reference is string and modules.re.match("^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$", reference) is not none) %}
+    {% do return(reference is string and modules.re.match("^[A-Za-z_]\\w*(\\.[A-Za-z_]\\w*)?$", reference) is not none) %}
 {% endmacro %}
 
 

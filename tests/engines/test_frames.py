@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from spark_session import NO_JAVA, has_java
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "model" / "int_segmentation__fit_python.py"
 specification = importlib.util.spec_from_file_location("fit", MODEL)
@@ -17,6 +18,8 @@ SCHEMA = "SEGMENTATION string, K bigint, VALUE decimal(28, 6)"
 
 @pytest.fixture(scope="module")
 def session():
+    if not has_java():
+        pytest.skip(NO_JAVA)
     session = (
         SparkSession.builder.master("local[1]")
         .config("spark.ui.enabled", False)
