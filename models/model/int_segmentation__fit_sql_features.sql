@@ -307,7 +307,7 @@ transforms as (
 
     {%- set rows = [] %}
     {%- for transform in transforms %}
-        {%- do rows.append(["'" ~ transform ~ "'", loop.index]) %}
+        {%- do rows.append([segmentation.text_literal(transform), loop.index]) %}
     {%- endfor %}
     select * from {{ segmentation.literal_rows(["transform", "position"], rows, "listed_transforms") }}
 
