@@ -3,8 +3,9 @@
 import pytest
 from postgres_server import PostgresServer, programs
 from projects import DuckDBProject, Snapshot, take_steps
-from spark_session import NO_JAVA, PLANNED_ONCE, Spark, has_java, standalone_cluster
+from spark_session import PLANNED_ONCE, Spark, has_java, standalone_cluster
 
+NO_JAVA = "SPARK TESTS WERE SKIPPED: install Java 17 (Debian: openjdk-17-jre-headless) to run them"
 NO_POSTGRES = (
     "POSTGRESQL TESTS WERE SKIPPED: install PostgreSQL 15 (Debian: postgresql-15) to run them"
 )

@@ -16,8 +16,6 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-NO_JAVA = "SPARK TESTS WERE SKIPPED: install Java 17 (Debian: openjdk-17-jre-headless) to run them"
-
 SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

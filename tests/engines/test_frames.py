@@ -5,8 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
-from spark_session import NO_JAVA, has_java
 
 MODEL = Path(__file__).resolve().parents[2] / "models" / "model" / "int_segmentation__fit_python.py"
 specification = importlib.util.spec_from_file_location("fit", MODEL)
@@ -17,18 +15,8 @@ SCHEMA = "SEGMENTATION string, K bigint, VALUE decimal(28, 6)"
 
 
 @pytest.fixture(scope="module")
-def session():
-    if not has_java():
-        pytest.skip(NO_JAVA)
-    session = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", False)
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+def session(spark):
+    return spark.session
 
 
 def test_a_table_becomes_pandas_with_lower_case_names(session):
