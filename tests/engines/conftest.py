@@ -37,7 +37,7 @@ def spark_cluster():
     if not has_java():
         pytest.skip(NO_JAVA)
     with standalone_cluster() as master:
-        session = Spark(master, {"spark.sql.ansi.enabled": "true"})
+        session = Spark(master, PLANNED_ONCE | {"spark.sql.ansi.enabled": "true"})
         yield session
         session.stop()
 

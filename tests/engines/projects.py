@@ -285,7 +285,7 @@ class SparkProject(EngineProject):
 
     def __init__(self, folder: Path, session, **changes) -> None:
         self.session = session
-        dbt_process.read_templates_once()
+        dbt_process.spare_repeated_work()
         super().__init__(folder, **changes)
 
     def profiles(self) -> str:

@@ -30,7 +30,8 @@ SETTINGS = {
 }
 # What small data does without: another plan after each stage.
 PLANNED_ONCE = {"spark.sql.adaptive.enabled": "false"}
-JAVA_OPTIONS = "-Duser.timezone=UTC"
+# Plans and generated classes are much code: where its store is full, Java throws out what it compiled.
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:ReservedCodeCacheSize=512m"
 # What a short life does without: the second compiler.
 SHORT_LIFE = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
@@ -64,8 +65,9 @@ class Spark:
             builder.config(key, value)
         builder.config("spark.sql.warehouse.dir", str(self.folder / "warehouse"))
         builder.config("spark.hadoop.javax.jdo.option.ConnectionURL", metastore)
-        java = [JAVA_OPTIONS, SHORT_LIFE if is_short else "", f"-Dderby.system.home={self.folder}"]
-        builder.config("spark.driver.extraJavaOptions", " ".join(java))
+        java = f"{JAVA_OPTIONS} {SHORT_LIFE if is_short else ''}"
+        builder.config("spark.driver.extraJavaOptions", f"{java} -Dderby.system.home={self.folder}")
+        builder.config("spark.executor.extraJavaOptions", java)
         self.session = builder.getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
 

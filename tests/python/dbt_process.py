@@ -8,8 +8,9 @@ takes nothing with it. The server ends with whom it serves, since its standard i
 
 A command without: 2 s of imports, 1 s in which dbt prepares its classes, 1 s to tidy up.
 
-The package's Jinja is the same in each command, and reading it is a third of one's time. So a command
-tells the server which templates it was the first to read, and the next ones find them read.
+The package is the same in each command, and reading its Jinja and checking its properties is half of
+one's time. So a command tells the server what it was the first to read and to find valid, and the next
+ones find that done.
 """
 
 import atexit
@@ -71,15 +72,21 @@ _exit_code = 0
 # Of templates that were read: (whether they give values of Python, text) -> code, and text -> tree.
 _compiled: dict[tuple[bool, str], CodeType] = {}
 _parsed: dict[str, Any] = {}
+# What was found valid: (class, data), in the order in which it was.
+_valid: dict[tuple[str, bytes], None] = {}
 
 
 def run(
-    arguments: list[str], folder: Path, environment: dict[str, str]
+    arguments: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    before: tuple[Path, str, list[Any]] | None = None,
 ) -> subprocess.CompletedProcess:
     """Runs dbt with these arguments in a folder; gives what `subprocess.run` would, in bytes.
 
     environment  the whole of it, but for the variables above; with PYTHONHASHSEED, which Python
                  reads as it starts, the command starts one
+    before       what the command calls first: a Python file, a function in it, and its arguments
     """
     if "PYTHONHASHSEED" in environment:
         return subprocess.run(
@@ -97,7 +104,8 @@ def run(
             "folder": str(folder),
             "environment": environment | LOADED_WITH,
             "files": [str(output), str(errors)],
-            "templates": str(Path(files, "templates")),
+            "before": before and [str(before[0]), *before[1:]],
+            "findings": str(Path(files, "findings")),
         }
         print(json.dumps(command), file=server.stdin, flush=True)
         exit_code = server.stdout.readline()
@@ -136,17 +144,26 @@ def _load() -> None:
     for module, names in READ_BY_DBT.items():
         for name in names:
             getattr(sys.modules[module], name).json_schema()
+    dbtMashConfig.lazy_compilation = True  # of adapters that are loaded later
     # ... and asks Python who called it: that goes through all modules, once
     inspect.stack()
-    read_templates_once()
+    spare_repeated_work()
     # what is there stays, so the collector of the children need not look at it
     gc.collect()
     gc.freeze()
 
 
 @functools.cache
-def read_templates_once() -> None:
-    """Has dbt take templates as they were read before; what a template gives it still works out."""
+def spare_repeated_work() -> None:
+    """Has dbt do once what it does over and over with the same result; results stay as they are."""
+    _read_templates_once()
+    _check_once()
+    _look_for_secrets_once()
+    _write_json_at_once()
+
+
+def _read_templates_once() -> None:
+    """Takes templates as they were read before; what a template gives is still worked out."""
     from dbt_common.clients import jinja
 
     environment = jinja.MacroFuzzEnvironment
@@ -168,11 +185,56 @@ def read_templates_once() -> None:
         return _parsed[source]
 
     environment.compile, environment.parse = compile_once, parse_once
+    # A template of text looks up the macros that it calls; one of a value would make all of them.
+    jinja.NativeSandboxTemplate.new_context = jinja.MacroFuzzTemplate.new_context
 
 
-def _tell(file: Path, known: tuple[int, int]) -> None:
-    """Writes the templates that this command was the first to read: those beyond the known numbers."""
-    new = list(_compiled.items())[known[0] :], list(_parsed)[known[1] :]
+def _check_once() -> None:
+    """Checks data against the schema of its class only where the same was not found valid before."""
+    from dbt_common.dataclass_schema import dbtClassMixin
+
+    validate = dbtClassMixin.validate.__func__
+
+    def validate_once(cls, data):
+        try:
+            key = (f"{cls.__module__}.{cls.__qualname__}", marshal.dumps(data, 2))
+        except ValueError:
+            return validate(cls, data)
+        if key not in _valid:
+            validate(cls, data)
+            _valid[key] = None
+
+    dbtClassMixin.validate = classmethod(validate_once)
+
+
+def _look_for_secrets_once() -> None:
+    """Looks for secrets in the environment once a command, not for each error that dbt makes and drops."""
+    from dbt_common.exceptions import base
+
+    base.env_secrets = functools.cache(base.env_secrets)
+
+
+def _write_json_at_once() -> None:
+    """Makes a file's whole text by Python's fast encoder, where dbt asks for a piece at a time."""
+    from types import SimpleNamespace
+
+    from dbt_common.clients import system
+
+    def dump(data, file, **keywords):
+        file.write(json.dumps(data, **keywords))
+
+    system.json = SimpleNamespace(load=json.load, dump=dump)
+
+
+def _count() -> list[int]:
+    """Gives how many templates and valid data are known."""
+    return [len(_compiled), len(_parsed), len(_valid)]
+
+
+def _tell(file: Path, known: list[int]) -> None:
+    """Writes what this command was the first to find out: all beyond what was known."""
+    found = [list(_compiled.items()), list(_parsed), list(_valid)]
+    new = [of_a_kind[number:] for of_a_kind, number in zip(found, known, strict=True)]
     file.write_bytes(marshal.dumps(new))
 
 
@@ -181,10 +243,11 @@ def _learn(file: Path) -> None:
     from dbt_common.clients import jinja
 
     if file.exists():
-        compiled, parsed = marshal.loads(file.read_bytes())
+        compiled, parsed, valid = marshal.loads(file.read_bytes())
         _compiled.update(compiled)
         for source in parsed:
             jinja.parse(source)
+        _valid.update(dict.fromkeys(valid))
         gc.freeze()
 
 
@@ -197,35 +260,45 @@ def _serve() -> None:
     _load()
     for line in commands:
         command = json.loads(line)
-        templates = Path(command.pop("templates"))
+        findings = Path(command.pop("findings"))
         child = os.fork()
         if child == 0:
             commands.close()
             answers.close()
-            atexit.register(_tell, templates, (len(_compiled), len(_parsed)))
+            atexit.register(_tell, findings, _count())
             _become(**command)
         _, status = os.waitpid(child, 0)
-        _learn(templates)
+        _learn(findings)
         print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
 
 
 def _become(
-    arguments: list[str], folder: str, environment: dict[str, str], files: list[str]
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    files: list[str],
+    before: tuple[str, str, list[Any]] | None,
 ) -> None:
     """Makes this process the command: never returns."""
     import numpy
     from dbt.cli.main import cli
+    from dbt_common.exceptions import base as exceptions
 
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
     numpy.random.seed()  # random does so by itself
+    exceptions.env_secrets.cache_clear()
     for descriptor, file in enumerate(files, start=1):
         _redirect(descriptor, file, os.O_WRONLY | os.O_CREAT)
     sys.argv = ["dbt", *arguments]
     global _exit_code
     _exit_code = 1
+    if before:
+        file, function, given = before
+        sys.path.append(str(Path(file).parent))
+        getattr(importlib.import_module(Path(file).stem), function)(*given)
     try:
         sys.exit(cli())
     except SystemExit as end:

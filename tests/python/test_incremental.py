@@ -245,7 +245,7 @@ def test_salt_and_erasure(tmp_path, quarters):
     ) == [(None, None, True)]
 
     shop.load("salts", "select 'another-grain-of-salt' as salt")
-    assert shop.run().count(REBUILT) == 3
+    assert shop.run("--log-level-file", "debug").count(REBUILT) == 3
     assert shop.rebuilt() == INCREMENTAL
     ids = "select distinct customer_id from segmentation__orders order by 1"
     assert not set(shop.rows(ids)) & {row[:1] for row in found["segmentation__rfm"]}

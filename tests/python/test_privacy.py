@@ -178,7 +178,7 @@ def plain(tmp_path_factory) -> Consumer:
         files=MODELS,
         tables=tables(),
     )
-    shop.dbt("build").assert_clean()
+    shop.dbt("--debug", "build").assert_clean()
     return shop
 
 

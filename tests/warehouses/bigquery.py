@@ -1,10 +1,12 @@
 """BigQuery's SQL judged by Google's own analyzer (ZetaSQL, which BigQuery is built on), offline."""
 
+import ctypes
 import re
 from typing import Any
 
 from zetasql.api import CatalogBuilder, TableBuilder
 from zetasql.core import ZetaSqlLocalService
+from zetasql.core.wasm_client import WasmClient
 from zetasql.types import (
     AnalyzerOptions,
     LanguageOptions,
@@ -23,6 +25,23 @@ TYPES = {
     "timestamp": TypeKind.TYPE_TIMESTAMP,
     "bool": TypeKind.TYPE_BOOL,
 }
+
+
+def read_bytes(self: WasmClient, pointer: int, size: int) -> bytes:
+    """Gives what the analyzer has in its memory, all at once; the client copies byte by byte."""
+    return ctypes.string_at(_address(self, pointer), size)
+
+
+def write_bytes(self: WasmClient, pointer: int, data: bytes) -> None:
+    """Puts data into the analyzer's memory, all at once."""
+    ctypes.memmove(_address(self, pointer), data, len(data))
+
+
+def _address(client: WasmClient, pointer: int) -> int:
+    return ctypes.addressof(client.memory.data_ptr().contents) + pointer
+
+
+WasmClient.read_bytes, WasmClient.write_bytes = read_bytes, write_bytes
 
 
 class Analyzer:

@@ -1,15 +1,14 @@
-"""Runs dbt on a Snowflake that is emulated in this process, its tables in files of a folder.
+"""Has dbt work on a Snowflake that is emulated in its process."""
 
-python fakesnow_dbt.py <folder> <arguments of dbt>
-"""
-
-import sys
+import atexit
+import contextlib
 
 import fakesnow
-from dbt.cli.main import cli
 
-if __name__ == "__main__":
-    folder, *arguments = sys.argv[1:]
-    sys.argv = ["dbt", *arguments]
-    with fakesnow.patch(db_path=folder):
-        cli()
+emulation = contextlib.ExitStack()
+
+
+def emulate(folder: str) -> None:
+    """Has all connections of this process, to its end, go to an account whose tables are in a folder."""
+    emulation.enter_context(fakesnow.patch(db_path=folder))
+    atexit.register(emulation.close)

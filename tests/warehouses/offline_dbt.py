@@ -1,21 +1,14 @@
-"""Runs dbt for a warehouse that is not there: its adapter knows some tables, and connects to nothing.
-
-    python offline_dbt.py <adapter> <tables.json> <arguments of dbt>
-
-tables.json   {"columns": {table: {column: data type}}, "are_built": whether the project's own tables
-              stand, so that incremental models append}
-"""
-
-import json
-import sys
-from pathlib import Path
+"""Has dbt work for a warehouse that is not there: its adapter knows some tables, and connects to nothing."""
 
 from dbt.adapters.factory import FACTORY
-from dbt.cli.main import cli
 
 
 def go_offline(adapter_type: str, columns: dict[str, dict[str, str]], are_built: bool) -> None:
-    """Has the adapter answer from memory what it would ask the warehouse."""
+    """Has the adapter answer from memory what it would ask the warehouse.
+
+    columns    table -> column -> data type
+    are_built  whether the project's own tables stand, so that incremental models append
+    """
     FACTORY.load_plugin(adapter_type)
     adapter = FACTORY.get_plugin_by_name(adapter_type).adapter
 
@@ -32,10 +25,3 @@ def go_offline(adapter_type: str, columns: dict[str, dict[str, str]], are_built:
     if adapter_type == "databricks":
         # What the warehouse's version can do: all of it.
         adapter.has_dbr_capability = lambda self, name: True
-
-
-if __name__ == "__main__":
-    adapter_type, tables_file, *arguments = sys.argv[1:]
-    go_offline(adapter_type, **json.loads(Path(tables_file).read_text()))
-    sys.argv = ["dbt", *arguments]
-    cli()

@@ -2,19 +2,20 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
+import dbt_process
 import fakesnow
 import pandas as pd
 import pytest
 import snowflake.connector
 import yaml
 from compare import differences
-from consumer import Run
+from consumer import Run, surroundings
 from projects import DuckDBProject, EngineProject, Snapshot
+
+EMULATED = Path(__file__).with_name("fakesnow_dbt.py")
 
 
 class SnowflakeProject(EngineProject):
@@ -43,18 +44,14 @@ class SnowflakeProject(EngineProject):
         self.write("dbt_project.yml", yaml.safe_dump(project, sort_keys=False))
 
     def dbt(self, *arguments: str) -> Run:
-        done = subprocess.run(
-            [
-                *[sys.executable, "-W", "ignore", Path(__file__).with_name("fakesnow_dbt.py")],
-                *[self.account(), "--no-use-colors", *arguments],
-            ],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = dbt_process.run(
+            ["--no-use-colors", *arguments],
+            self.folder,
+            surroundings(),
+            before=(EMULATED, "emulate", [self.account()]),
         )
         results = json.loads((self.folder / "target" / "run_results.json").read_text())["results"]
-        return Run(done.returncode, done.stdout, results)
+        return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
 
     def load(self, name: str, content: pd.DataFrame) -> None:
         types = {"f": "float", "i": "number(38, 0)", "M": "timestamp_ntz", "b": "boolean"}

@@ -10,19 +10,20 @@ import functools
 import graphlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dbt_process
 import pytest
 import sqlglot
 import yaml
 from bigquery import Analyzer
-from consumer import Consumer
+from consumer import Consumer, surroundings
 from sqlglot import exp
 from zetasql.core.exceptions import ZetaSQLError
+
+OFFLINE = Path(__file__).with_name("offline_dbt.py")
 
 TARGETS: dict[str, dict[str, Any]] = {
     "snowflake": {"account": "none", "user": "u", "password": "p", "database": "d", "schema": "s"},
@@ -279,20 +280,14 @@ class Warehouse:
     def _compile(
         self, columns: dict[str, dict[str, str]], are_built: bool, *arguments: str
     ) -> Compiled:
-        self.project.write("tables.json", json.dumps({"columns": columns, "are_built": are_built}))
-        done = subprocess.run(
-            [
-                sys.executable,
-                Path(__file__).with_name("offline_dbt.py"),
-                *[self.name, "tables.json", "--no-use-colors", "compile", "--no-populate-cache"],
-                *arguments,
-            ],
-            cwd=self.project.folder,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = dbt_process.run(
+            ["--no-use-colors", "compile", "--no-populate-cache", *arguments],
+            self.project.folder,
+            surroundings(),
+            before=(OFFLINE, "go_offline", [self.name, columns, are_built]),
         )
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        output = (done.stdout + done.stderr).decode()
+        assert done.returncode == 0, output[-6000:]
         manifest = json.loads((self.project.folder / "target" / "manifest.json").read_text())
         code: dict[str, dict[str, str]] = {"sql": {}, "python": {}}
         models = {}
@@ -305,7 +300,7 @@ class Warehouse:
                         for key in node["depends_on"]["nodes"]
                         if key.startswith("model.")
                     ]
-        return Compiled(code["sql"], code["python"], models, done.stdout)
+        return Compiled(code["sql"], code["python"], models, output)
 
 
 def called_functions(sql: str) -> set[str]:
