@@ -61,20 +61,28 @@ class Run(NamedTuple):
         return self
 
 
-def run_dbt(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Run:
-    """Runs dbt in a project's folder; never raises for what dbt finds wrong."""
+def run_dbt(
+    folder: Path,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    before: tuple[Path, str, list[Any]] | None = None,
+) -> Run:
+    """Runs dbt in a project's folder; never raises for what dbt finds wrong.
+
+    before  what the command calls first, as `dbt_process.run` takes it
+    """
     target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
     # A log of everything takes a tenth of the time, and few tests read it.
     log_level = "debug" if "--debug" in arguments else "none"
-    settings = {"DBT_LOG_LEVEL_FILE": log_level} | surroundings(environment)
-    done = dbt_process.run(["--no-use-colors", *arguments], folder, settings)
+    settings = {"DBT_LOG_LEVEL_FILE": log_level} | _surroundings(environment)
+    done = dbt_process.run(["--no-use-colors", *arguments], folder, settings, before)
     results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
     return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
 
 
-def surroundings(environment: dict[str, str] | None = None) -> dict[str, str]:
+def _surroundings(environment: dict[str, str] | None = None) -> dict[str, str]:
     """Gives the environment of a command: of the developer's nothing that tells dbt what to do.
 
     Nor anything else that it does not need: dbt looks through all of it for each event.
@@ -169,7 +177,7 @@ class Consumer:
     def export_model(self, arguments: str) -> tuple[int, str]:
         """Exports a model as the docs have it; gives the exit code and what it printed."""
         command = ["--quiet", "run-operation", "segmentation.export_model", "--args", arguments]
-        done = dbt_process.run(command, self.folder, surroundings())
+        done = dbt_process.run(command, self.folder, _surroundings())
         return done.returncode, done.stdout.decode()
 
     def query(self, sql: str) -> pd.DataFrame:

@@ -226,15 +226,14 @@ def _write_json_at_once() -> None:
     system.json = SimpleNamespace(load=json.load, dump=dump)
 
 
-def _count() -> list[int]:
-    """Gives how many templates and valid data are known."""
-    return [len(_compiled), len(_parsed), len(_valid)]
+def _findings() -> list[list]:
+    """Gives all that is known of templates and of valid data, what was found last at the end."""
+    return [list(_compiled.items()), list(_parsed), list(_valid)]
 
 
 def _tell(file: Path, known: list[int]) -> None:
-    """Writes what this command was the first to find out: all beyond what was known."""
-    found = [list(_compiled.items()), list(_parsed), list(_valid)]
-    new = [of_a_kind[number:] for of_a_kind, number in zip(found, known, strict=True)]
+    """Writes what this command was the first to find out: all beyond the numbers that were known."""
+    new = [found[number:] for found, number in zip(_findings(), known, strict=True)]
     file.write_bytes(marshal.dumps(new))
 
 
@@ -265,7 +264,7 @@ def _serve() -> None:
         if child == 0:
             commands.close()
             answers.close()
-            atexit.register(_tell, findings, _count())
+            atexit.register(_tell, findings, [len(found) for found in _findings()])
             _become(**command)
         _, status = os.waitpid(child, 0)
         _learn(findings)

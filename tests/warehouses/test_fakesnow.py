@@ -1,18 +1,16 @@
 """The package on Snowflake as fakesnow emulates it, fitted in SQL: every table is that of DuckDB."""
 
 import contextlib
-import json
 from decimal import Decimal
 from pathlib import Path
 
-import dbt_process
 import fakesnow
 import pandas as pd
 import pytest
 import snowflake.connector
 import yaml
 from compare import differences
-from consumer import Run, surroundings
+from consumer import Run, run_dbt
 from projects import DuckDBProject, EngineProject, Snapshot
 
 EMULATED = Path(__file__).with_name("fakesnow_dbt.py")
@@ -44,14 +42,9 @@ class SnowflakeProject(EngineProject):
         self.write("dbt_project.yml", yaml.safe_dump(project, sort_keys=False))
 
     def dbt(self, *arguments: str) -> Run:
-        done = dbt_process.run(
-            ["--no-use-colors", *arguments],
-            self.folder,
-            surroundings(),
-            before=(EMULATED, "emulate", [self.account()]),
+        return run_dbt(
+            self.folder, *arguments, before=(EMULATED, "emulate", [self.account()])
         )
-        results = json.loads((self.folder / "target" / "run_results.json").read_text())["results"]
-        return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
 
     def load(self, name: str, content: pd.DataFrame) -> None:
         types = {"f": "float", "i": "number(38, 0)", "M": "timestamp_ntz", "b": "boolean"}

@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dbt_process
 import pytest
 import sqlglot
 import yaml
 from bigquery import Analyzer
-from consumer import Consumer, surroundings
+from consumer import Consumer, run_dbt
 from sqlglot import exp
 from zetasql.core.exceptions import ZetaSQLError
 
@@ -280,14 +279,12 @@ class Warehouse:
     def _compile(
         self, columns: dict[str, dict[str, str]], are_built: bool, *arguments: str
     ) -> Compiled:
-        done = dbt_process.run(
-            ["--no-use-colors", "compile", "--no-populate-cache", *arguments],
+        run = run_dbt(
             self.project.folder,
-            surroundings(),
+            *["compile", "--no-populate-cache", *arguments],
             before=(OFFLINE, "go_offline", [self.name, columns, are_built]),
         )
-        output = (done.stdout + done.stderr).decode()
-        assert done.returncode == 0, output[-6000:]
+        assert run.exit_code == 0, run.output[-6000:]
         manifest = json.loads((self.project.folder / "target" / "manifest.json").read_text())
         code: dict[str, dict[str, str]] = {"sql": {}, "python": {}}
         models = {}
@@ -300,7 +297,7 @@ class Warehouse:
                         for key in node["depends_on"]["nodes"]
                         if key.startswith("model.")
                     ]
-        return Compiled(code["sql"], code["python"], models, output)
+        return Compiled(code["sql"], code["python"], models, run.output)
 
 
 def called_functions(sql: str) -> set[str]:
