@@ -3,8 +3,13 @@
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set double = segmentation.type_double() %}
 {%- set bigint = dbt.type_bigint() %}
+{%- set text = dbt.type_string() %}
+{%- set columns = {
+    "segmentation": text, "parameter": text, "k": bigint, "cluster": bigint, "prototype": bigint,
+    "feature": text, "level_id": bigint, "node_id": bigint, "value": double, "text_value": text,
+} %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(ref('int_segmentation__fit_sql_features'), columns) %}
 with
 
 settings as (

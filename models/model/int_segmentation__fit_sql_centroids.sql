@@ -4,7 +4,7 @@
 {%- do segmentation.raise_fit_faults(search) %}
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(search, segmentation.centroid_columns(coordinates)) %}
 with
 
 points as (

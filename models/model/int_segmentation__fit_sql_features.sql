@@ -2,8 +2,12 @@
 
 {%- set transforms = segmentation.transforms() %}
 {%- set double = segmentation.type_double() %}
+{%- set text = dbt.type_string() %}
+{%- set columns = {
+    "segmentation": text, "parameter": text, "feature": text, "level_id": dbt.type_bigint(), "value": double, "text_value": text,
+} %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(ref('int_segmentation__fit_sample'), columns) %}
 with
 
 settings as (

@@ -3,8 +3,11 @@
 {%- set features = ref('int_segmentation__fit_sql_features') %}
 {%- do segmentation.raise_fit_faults(features) %}
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(features)) %}
+{%- set text = dbt.type_string() %}
+{%- set columns = {"segmentation": text, "customer_id": text, "customer_number": dbt.type_bigint(), "is_fitted": "boolean"} %}
+{%- do columns.update(dict.fromkeys(coordinates, segmentation.type_double())) %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(features, columns) %}
 with
 
 settings as (

@@ -2,8 +2,9 @@
 
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
 {%- set text = dbt.type_string() %}
+{%- set columns = {"segmentation": text, "parameter": text, "k": "integer", "value": segmentation.type_double(), "text_value": text} %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(ref('int_segmentation__fit_sql_features'), columns) %}
 with
 
 settings as (

@@ -4,7 +4,7 @@
 {%- set points = segmentation.aliasable(ref('int_segmentation__fit_sql_points')) %}
 {%- set settings = segmentation.aliasable(ref('segmentation__settings')) %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(ref('int_segmentation__fit_sql_features'), segmentation.centroid_columns(coordinates)) %}
 with
 
 points as (

@@ -1,8 +1,10 @@
 {{ config(pre_hook="{{ segmentation.without_jit() }}", post_hook="{{ segmentation.drop_steps() }}") }}
 
 {%- set coordinates = segmentation.coordinate_columns(segmentation.coordinate_count(ref('int_segmentation__fit_sql_features'))) %}
+{%- set columns = {"segmentation": dbt.type_string(), "k": "integer", "customer_number": dbt.type_bigint(), "cluster": "integer"} %}
+{%- do columns.update(dict.fromkeys(coordinates + ["squared_distance"], segmentation.type_double())) %}
 
-{% call segmentation.in_steps() %}
+{% call segmentation.when_fitting(ref('int_segmentation__fit_sql_features'), columns) %}
 with
 
 points as (

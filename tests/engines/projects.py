@@ -35,7 +35,7 @@ VARIABLES: dict[str, Any] = {
         "incremental": {"loaded_at": "loaded_at"},
     },
     "segmentation_definitions": {
-        "rfm": {},
+        "rfm": {"k": {"min": 2, "max": 5}},
         "members": {
             "customers": {"source": "raw", "table": "members"},
             "customer_id": "member_id",

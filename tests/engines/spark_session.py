@@ -21,17 +21,19 @@ SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "1g",
+    "spark.driver.memory": "2g",
     "spark.default.parallelism": "2",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.session.timeZone": "UTC",
     "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
     "spark.hadoop.hive.metastore.schema.verification": "false",
 }
-# What small data does without: another plan after each stage.
+# What small data does without: another plan after each stage, and a second task for half of it.
 PLANNED_ONCE = {"spark.sql.adaptive.enabled": "false"}
-# Plans and generated classes are much code: where its store is full, Java throws out what it compiled.
-JAVA_OPTIONS = "-Duser.timezone=UTC -XX:ReservedCodeCacheSize=512m"
+ONE_TASK = {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1"}
+# Plans and generated classes are much code: where its store is full, Java throws out what it compiled,
+# and where that of classes is, it looks through all memory first.
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:ReservedCodeCacheSize=512m -XX:MetaspaceSize=512m"
 # What a short life does without: the second compiler.
 SHORT_LIFE = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 

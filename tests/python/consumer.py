@@ -91,6 +91,20 @@ def _surroundings(environment: dict[str, str] | None = None) -> dict[str, str]:
     return inherited | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | (environment or {})
 
 
+def install_package(folder: Path) -> None:
+    """Does what `dbt deps` does with a local package, without its start-up time.
+
+    Without the package's dbt unit tests, which no consumer can run, and which are a fifth of what a
+    consumer's dbt parses. test_consumer_unconfigured.py runs `dbt deps` itself, and has them all.
+    """
+    package = folder / "dbt_packages/segmentation"
+    package.mkdir(parents=True)
+    for entry in REPOSITORY.iterdir():
+        if not entry.name.startswith("."):
+            (package / entry.name).symlink_to(entry)
+    (package / ".dbtignore").write_text("*unit_tests.yml\n")
+
+
 class Consumer:
     """A project that installs the package, in a folder of its own, with a DuckDB file.
 
@@ -112,11 +126,7 @@ class Consumer:
         folder.mkdir(parents=True, exist_ok=True)
         self.write("profiles.yml", self.profiles())
         self.write("packages.yml", yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]}))
-        # What `dbt deps` does with a local package, without its start-up time;
-        # test_consumer_unconfigured.py runs `dbt deps` itself.
-        packages = folder / "dbt_packages"
-        packages.mkdir()
-        (packages / "segmentation").symlink_to(REPOSITORY)
+        install_package(folder)
         self.configure(variables or {})
         for path, text in (files or {}).items():
             self.write(path, text)

@@ -159,6 +159,8 @@ def spare_repeated_work() -> None:
     _read_templates_once()
     _check_once()
     _look_for_secrets_once()
+    _make_type_testers_once()
+    _leave_out_what_nobody_logs()
     _write_json_at_once()
 
 
@@ -212,6 +214,33 @@ def _look_for_secrets_once() -> None:
     from dbt_common.exceptions import base
 
     base.env_secrets = functools.cache(base.env_secrets)
+
+
+def _make_type_testers_once() -> None:
+    """Keeps what tells the types of a result's columns, which dbt makes anew for each result."""
+    from dbt_common.clients import agate_helper
+
+    build = functools.cache(agate_helper.build_type_tester)
+
+    def build_once(text_columns, **keywords):
+        return build(tuple(text_columns), **keywords)
+
+    agate_helper.build_type_tester = build_once
+
+
+def _leave_out_what_nobody_logs() -> None:
+    """Drops an event for the debug log, where none is kept, before dbt makes a message of it."""
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    fire = EventManager.fire_event
+
+    def fire_if_logged(self, e, level=None, *arguments, **keywords):
+        is_logged = self.callbacks or any(logger.level == EventLevel.DEBUG for logger in self.loggers)
+        if is_logged or (level or e.level_tag()) != EventLevel.DEBUG:
+            fire(self, e, level, *arguments, **keywords)
+
+    EventManager.fire_event = fire_if_logged
 
 
 def _write_json_at_once() -> None:

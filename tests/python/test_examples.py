@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from consumer import REPOSITORY, Consumer, run_dbt
+from consumer import REPOSITORY, Consumer, install_package, run_dbt
 from scipy import special
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import cdist, pdist
@@ -55,9 +55,7 @@ class Example:
         self.database = self.folder / f"{name}.duckdb"
         packages = yaml.safe_dump({"packages": [{"local": str(REPOSITORY)}]})
         (self.folder / "packages.yml").write_text(packages)
-        # What `dbt deps` does with a local package, without its start-up time.
-        (self.folder / "dbt_packages").mkdir()
-        (self.folder / "dbt_packages" / "segmentation").symlink_to(REPOSITORY)
+        install_package(self.folder)
 
     def build(self, *arguments, **variables):
         """Builds it; fails where a test fails, or warns of anything but small segments."""

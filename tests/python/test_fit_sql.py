@@ -419,6 +419,26 @@ def test_the_order_of_rows_does_not_matter(consumer, in_sql, tmp_path):
     assert same.all(), both[~same]
 
 
+def test_where_no_fit_is_due_the_steps_have_no_rows_and_the_same_columns(tmp_path):
+    """None of them is planned on such a day, so their columns are written a second time."""
+    changed = variables(["usual"])
+    changed["segmentation_options"]["refit"] = "never"
+    consumer = Consumer(tmp_path / "shop", changed, tables={"usual": TABLES["usual"][0]})
+    found = []
+    for _ in range(2):
+        run = consumer.dbt("run", "--select", "+segmentation__model")
+        assert run.exit_code == 0, run.output[-6000:]
+        steps = [name for name in consumer.relations() if "__fit_sql" in name]
+        assert len(steps) == 8
+        columns = {name: consumer.rows(f"describe {name}") for name in steps}
+        rows = {name: consumer.rows(f"select count(*) from {name}")[0][0] for name in steps}
+        found.append((columns, rows))
+    (columns, rows), (later_columns, later_rows) = found
+    assert later_columns == columns
+    assert all(rows.values())
+    assert not any(later_rows.values())
+
+
 def test_faults_of_the_sample_are_told_together(tmp_path):
     usual = TABLES["usual"][0].assign(
         minus=-5.0,
