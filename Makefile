@@ -7,7 +7,7 @@ LINES ?= 10000000
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps -r
 export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 
-.PHONY: demo test test-engines test-postgres test-spark test-warehouses test-versions benchmark docs lint clean
+.PHONY: demo test test-engines test-postgres test-spark test-spark-cluster test-warehouses test-versions benchmark docs lint clean
 
 demo: $(VENV)/.runtime
 	@echo "Building the demo, half a minute ..."
@@ -18,13 +18,16 @@ test: $(VENV)/.development
 	$(BIN)/python -m pytest tests/python -n 2 --dist loadscope --no-loadscope-reorder -q
 
 # The lanes of the other engines; a version of dbt has an environment of its own.
-test-engines: test-postgres test-spark test-warehouses test-versions
+test-engines: test-postgres test-spark test-spark-cluster test-warehouses test-versions
 
 test-postgres: .venv-engines/.installed
 	.venv-engines/bin/python -m pytest tests/engines/test_compare.py tests/engines/test_postgres.py -q
 
 test-spark: .venv-engines/.installed
-	.venv-engines/bin/python -m pytest tests/engines/test_frames.py tests/engines/test_spark.py tests/engines/test_spark_cluster.py -q
+	.venv-engines/bin/python -m pytest tests/engines/test_frames.py tests/engines/test_spark.py -q
+
+test-spark-cluster: .venv-engines/.installed
+	.venv-engines/bin/python -m pytest tests/engines/test_spark_cluster.py -q
 
 test-warehouses: .venv-warehouses/.installed
 	.venv-warehouses/bin/python -m pytest tests/warehouses -n 2 --dist loadfile -q

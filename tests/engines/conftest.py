@@ -2,7 +2,7 @@
 
 import pytest
 from postgres_server import PostgresServer, programs
-from projects import DuckDBProject, Snapshot, take_steps
+from projects import DuckDBProject, EngineProject, Snapshot, take_steps
 from spark_session import ONE_TASK, PLANNED_ONCE, Spark, has_java, standalone_cluster
 
 NO_JAVA = "SPARK TESTS WERE SKIPPED: install Java 17 (Debian: openjdk-17-jre-headless) to run them"
@@ -42,11 +42,23 @@ def spark_cluster():
         session.stop()
 
 
+class Life(dict[str, Snapshot]):
+    """What a project holds after each step of its life, which is lived as far as it is asked for."""
+
+    def __init__(self, project: EngineProject) -> None:
+        self.project, self.steps = project, take_steps(project, command="run")
+
+    def __missing__(self, step: str) -> Snapshot:
+        while step not in self:
+            done = next(self.steps)
+            self[done] = self.project.snapshot()
+        return self[step]
+
+
 @pytest.fixture(scope="session")
-def on_duckdb(tmp_path_factory) -> dict[str, Snapshot]:
+def on_duckdb(tmp_path_factory) -> Life:
     """What DuckDB holds after each step of the project's life: name of the step -> snapshot."""
-    project = DuckDBProject(tmp_path_factory.mktemp("on_duckdb") / "shop")
-    return {step: project.snapshot() for step in take_steps(project, command="run")}
+    return Life(DuckDBProject(tmp_path_factory.mktemp("on_duckdb") / "shop"))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -8,12 +8,15 @@ from zetasql.api import CatalogBuilder, TableBuilder
 from zetasql.core import ZetaSqlLocalService
 from zetasql.core.wasm_client import WasmClient
 from zetasql.types import (
+    AnalyzeRequest,
     AnalyzerOptions,
     LanguageOptions,
     ProductMode,
     TypeKind,
     ZetaSQLBuiltinFunctionOptions,
+    parse_proto,
 )
+from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import AnalyzeResponse
 
 TYPES = {
     "string": TypeKind.TYPE_STRING,
@@ -79,10 +82,14 @@ class Analyzer:
         sql = re.sub(
             r"\bas (?:integer|bigint)\b", "as int64", re.sub(r"`[^`]+`\.`[^`]+`\.", "", sql)
         )
-        analyzed = self.service.analyze(
+        request = AnalyzeRequest(
             sql_statement=sql, options=self.options, registered_catalog_id=self.catalog_id
         )
+        # What `analyze` of the service does, but that it makes objects of the whole tree.
+        analyzed = self.service.wasm_client.call_grpc_func(
+            "ZetaSqlLocalService_Analyze", request.to_proto(), AnalyzeResponse
+        )
         return [
-            (column.name, column.column.type)
-            for column in analyzed.resolved_statement.output_column_list
+            (column.name, parse_proto(column.column.type))
+            for column in analyzed.resolved_statement.resolved_query_stmt_node.output_column_list
         ]
