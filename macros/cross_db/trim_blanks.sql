@@ -4,17 +4,6 @@
 {% endmacro %}
 
 {% macro default__trim_blanks(text) %}trim({{ text }}, {{ segmentation.blanks() }}){% endmacro %}
-
-{# DuckDB reads the list of blanks again for each text: most have none at either end, and that is quick to see. #}
-{% macro duckdb__trim_blanks(text) -%}
-    case
-        when unicode({{ text }}) > 32 and unicode({{ text }}) <> 160
-            and unicode(right({{ text }}, 1)) > 32 and unicode(right({{ text }}, 1)) <> 160
-            then {{ text }}
-        else trim({{ text }}, {{ segmentation.blanks() }})
-    end
-{%- endmacro %}
-
 {% macro postgres__trim_blanks(text) %}btrim({{ text }}, {{ segmentation.blanks() }}){% endmacro %}
 {% macro spark__trim_blanks(text) %}trim(both {{ segmentation.blanks() }} from {{ text }}){% endmacro %}
 {% macro bigquery__trim_blanks(text) %}trim({{ text }}){% endmacro %}
