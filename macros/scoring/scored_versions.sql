@@ -18,11 +18,7 @@
         {{ "" if loop.last else "union all" }}
         {%- endfor %}
         {%- if not relations %}
-        select {{ segmentation.text_literal(none) }} as segmentation, {{ segmentation.number_literal(none, "integer") }} as model_version
-
-        from (select 1 as one) as nothing
-
-        where false
+        {{- segmentation.no_rows({"segmentation": dbt.type_string(), "model_version": "integer"}) }}
         {%- endif %}
     ) as scored
 

@@ -8,18 +8,11 @@
     columns    the columns of the query as {name: type}
 #}
 {% macro when_fitting(relation, columns) %}
-    {%- set query = caller() %}
     {%- if segmentation.has_rows(relation) %}
+    {%- set query = caller() %}
     {%- call segmentation.in_steps() %}{{ query }}{% endcall %}
     {%- else %}
-    select
-        {%- for name, type in columns.items() %}
-        cast(null as {{ type }}) as {{ name }}{{ "" if loop.last else "," }}
-        {%- endfor %}
-
-    from (select 1 as one) as nothing
-
-    where false
+    {{- segmentation.no_rows(columns) }}
     {%- endif %}
 {% endmacro %}
 

@@ -64,16 +64,10 @@ final as (
     {{ "" if loop.last else "union all" }}
     {%- endfor %}
     {%- if not definitions %}
-    select
-        {{ segmentation.text_literal(none) }} as segmentation,
-        {{ segmentation.text_literal(none) }} as customer_id,
-        {{ segmentation.text_literal(none) }} as feature,
-        {{ segmentation.number_literal(none, segmentation.type_double()) }} as value,
-        {{ segmentation.text_literal(none) }} as text_value
-
-    from (select 1 as one) as nothing
-
-    where false
+    {%- set text = dbt.type_string() %}
+    {{- segmentation.no_rows({
+        "segmentation": text, "customer_id": text, "feature": text, "value": segmentation.type_double(), "text_value": text,
+    }) }}
     {%- endif %}
 
 )

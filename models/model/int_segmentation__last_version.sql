@@ -74,16 +74,9 @@ final as (
 
     from largest_ids
     {%- else %}
-    select
-        {{ segmentation.text_literal(none) }} as segmentation,
-        {{ segmentation.number_literal(none, "integer") }} as model_version
-        {%- for column, type in segmentation.model_columns().items() if column != "segmentation" %},
-        cast(null as {{ type }}) as {{ column }}
-        {%- endfor %}
-
-    from (select 1 as one) as nothing
-
-    where false
+    {%- set columns = {"segmentation": dbt.type_string(), "model_version": "integer"} %}
+    {%- do columns.update(segmentation.model_columns()) %}
+    {{- segmentation.no_rows(columns) }}
     {%- endif %}
 
 )

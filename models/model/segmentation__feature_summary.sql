@@ -151,20 +151,13 @@ final as (
     {%- endfor %}
     {%- endfor %}
     {%- if not definitions %}
-    select
-        {%- for column in ["segmentation", "feature", "kind"] %}
-        {{ segmentation.text_literal(none) }} as {{ column }},
-        {%- endfor %}
-        {%- for column in ["count", "missing", "distinct_count", "outliers"] %}
-        {{ segmentation.number_literal(none, dbt.type_bigint()) }} as {{ column }},
-        {%- endfor %}
-        {%- for column in ["mean", "deviation", "minimum", "p25", "median", "p75", "maximum", "skewness", "fence_low", "fence_high"] %}
-        {{ segmentation.number_literal(none, segmentation.type_double()) }} as {{ column }}{{ "" if loop.last else "," }}
-        {%- endfor %}
-
-    from (select 1 as one) as nothing
-
-    where false
+    {%- set described = dict.fromkeys(["segmentation", "feature", "kind"], dbt.type_string()) %}
+    {%- do described.update(dict.fromkeys(["count", "missing", "distinct_count", "outliers"], dbt.type_bigint())) %}
+    {%- do described.update(dict.fromkeys(
+        ["mean", "deviation", "minimum", "p25", "median", "p75", "maximum", "skewness", "fence_low", "fence_high"],
+        segmentation.type_double()
+    )) %}
+    {{- segmentation.no_rows(described) }}
     {%- endif %}
 
 )

@@ -43,14 +43,7 @@ final as (
     {{ "" if loop.last else "union all" }}
     {%- endfor %}
     {%- if not scores %}
-    select
-        {{ segmentation.text_literal(none) }} as segmentation,
-        {{ segmentation.text_literal(none) }} as customer_id,
-        {{ segmentation.number_literal(none, "integer") }} as segment_id
-
-    from (select 1 as one) as nothing
-
-    where false
+    {{- segmentation.no_rows({"segmentation": dbt.type_string(), "customer_id": dbt.type_string(), "segment_id": "integer"}) }}
     {%- endif %}
 
 )

@@ -92,22 +92,11 @@ scores as (
     {{ "" if loop.last else "union all" }}
     {%- endfor %}
     {%- if not definitions %}
-    select
-        {%- for column in ["segmentation", "customer_id"] %}
-        {{ segmentation.text_literal(none) }} as {{ column }},
-        {%- endfor %}
-        {{ segmentation.date_literal(none) }} as as_of_date,
-        {{ segmentation.number_literal(none, dbt.type_numeric()) }} as value,
-        {%- for column in ["distance", "margin"] %}
-        {{ segmentation.number_literal(none, segmentation.type_double()) }} as {{ column }},
-        {%- endfor %}
-        {%- for column in ["segment_id", "model_version"] %}
-        {{ segmentation.number_literal(none, "integer") }} as {{ column }}{{ "" if loop.last else "," }}
-        {%- endfor %}
-
-    from (select 1 as one) as nothing
-
-    where false
+    {%- set double = segmentation.type_double() %}
+    {{- segmentation.no_rows({
+        "segmentation": dbt.type_string(), "customer_id": dbt.type_string(), "as_of_date": "date", "value": dbt.type_numeric(),
+        "distance": double, "margin": double, "segment_id": "integer", "model_version": "integer",
+    }) }}
     {%- endif %}
 
 ),
