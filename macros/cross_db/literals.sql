@@ -4,7 +4,10 @@
     {%- if value is none -%}
         cast(null as {{ dbt.type_string() }})
     {%- else -%}
-        cast({{ dbt.string_literal(segmentation.escaped(value | string)) }} as {{ dbt.type_string() }})
+        {#- Few texts need an escape, and there are many: dbt need not look up how it is written for each. -#}
+        {%- set text = value | string %}
+        {%- set text = segmentation.escaped(text) if "'" in text or "\\" in text else text -%}
+        cast({{ dbt.string_literal(text) }} as {{ dbt.type_string() }})
     {%- endif -%}
 {%- endmacro %}
 

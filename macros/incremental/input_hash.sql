@@ -7,7 +7,7 @@
     columns  what `transaction_columns` gives
 #}
 {% macro input_hash(columns) -%}
-    {%- set input = segmentation.configuration()["input"] -%}
+    {%- set input = segmentation.input() -%}
     {%- set judged_by = {} -%}
     {%- for key, value in input.items() if key != "latest_date" or not input.is_latest_date_default -%}
         {%- do judged_by.update({key: value}) -%}

@@ -1,6 +1,6 @@
 {# True where `segmentation_input.incremental` says which lines are new. #}
 {% macro is_input_incremental() %}
-    {% do return(segmentation._read_input([])["incremental"] is not none) %}
+    {% do return(segmentation.input()["incremental"] is not none) %}
 {% endmacro %}
 
 

@@ -1,7 +1,7 @@
 {#
     Gate 2 of the customer tables: for each definition its columns as {customer_id, value,
-    features: {name: column}}, each {sql, kind}, or one error that names all that are missing or
-    not numeric and lists those that exist.
+    features: {name: column}}, each {sql, kind}, and whether the table is of the package's own, is_own;
+    or one error that names all that are missing or not numeric and lists those that exist.
 
     definitions   definitions of `configuration`
     instead       a relation to look at instead of the definitions' own customer tables
@@ -10,14 +10,16 @@
     {% do segmentation.check_privacy() %}
     {% set found = {} %}
     {% set columns_of = {} %}
+    {% set own = {} %}
     {% set faults = [] %}
     {% set hints = [] %}
     {% for name, definition in definitions.items() %}
         {% set path = "segmentation_definitions." ~ name %}
         {% set relation = instead or segmentation.customers_relation(definition) %}
-        {# Segmentations of one table ask the warehouse for its columns once. #}
+        {# Segmentations of one table ask the warehouse for its columns once, and dbt whose it is. #}
         {% if relation | string not in columns_of %}
             {% do columns_of.update({relation | string: segmentation.relation_columns(relation)}) %}
+            {% do own.update({relation | string: segmentation.is_own_relation(relation)}) %}
         {% endif %}
         {% set existing = columns_of[relation | string] %}
         {% set wanted = {"customer_id": definition.customer_id} %}
@@ -31,7 +33,10 @@
                 {% do not_numbers.append("features." ~ feature) %}
             {% endif %}
         {% endfor %}
-        {% set columns = {"customer_id": {"sql": "null", "kind": "other"}, "value": none, "features": {}} %}
+        {% set columns = {
+            "customer_id": {"sql": "null", "kind": "other"}, "value": none, "features": {},
+            "is_own": segmentation.is_own_model(definition.customers) or own[relation | string],
+        } %}
         {% set faults_here = [] %}
         {% for key, source_column in wanted.items() %}
             {% set column = segmentation.find_column(source_column, existing) %}

@@ -6,17 +6,16 @@
 
     definition  a definition of `configuration`
     columns     its columns by `customer_columns`
-    relation    the customer table; ids of the package's own tables are taken as they are
+    relation    the customer table that these are of; ids of the package's own are taken as they are
     is_fit      only the customers who may be in the fit
     carried     further columns of the relation, behind the features
 #}
 {% macro customers(definition, columns, relation, is_fit=false, carried=[]) %}
     {#- Ids in the package's own tables are clean, hashed, and of nobody who asked to be forgotten. -#}
-    {%- set is_own = segmentation.is_own_model(definition.customers) or segmentation.is_own_relation(relation) %}
     {%- set clean_id = segmentation.clean_id(columns.customer_id) %}
-    {%- set erased = none if is_own else segmentation.erased_customers() %}
+    {%- set erased = none if columns.is_own else segmentation.erased_customers() %}
     select
-        {{ columns.customer_id.sql if is_own else segmentation.pseudonym(clean_id) }} as customer_id,
+        {{ columns.customer_id.sql if columns.is_own else segmentation.pseudonym(clean_id) }} as customer_id,
         {{ segmentation.read_number(columns.value) }} as value
         {%- for feature, how in definition.features.items() %}
         {%- set column = columns.features.get(feature) if relation is not none else none %},

@@ -38,7 +38,7 @@
 {# True for the relation of a public table of this package, whatever it is called in the warehouse. #}
 {% macro is_own_relation(relation) %}
     {% if execute and relation is not none %}
-        {# Asked for every segmentation, of every node of the project: a filter is the fast way. #}
+        {# Asked of every node of the project: a filter is the fast way. #}
         {% set nodes = graph.nodes.values() | selectattr("relation_name", "equalto", relation | string) %}
         {% for node in nodes if node.package_name == "segmentation" and node.name.startswith("segmentation__") %}
             {% do return(true) %}

@@ -4,7 +4,7 @@
     exist. With `incremental`, loaded_at is among them and holds points in time.
 #}
 {% macro transaction_columns(relation) %}
-    {% set input = segmentation.configuration()["input"] %}
+    {% set input = segmentation.input() %}
     {% set existing = segmentation.relation_columns(relation) %}
     {% set found = {} %}
     {% set faults = [] %}

@@ -1,6 +1,6 @@
 {# The user's transactions; none where nothing (valid) is configured or it is 'none'. #}
 {% macro transactions_relation() %}
-    {% set reference = segmentation.configuration()["input"]["transactions"] %}
+    {% set reference = segmentation.input()["transactions"] %}
     {% if reference == "none" or not segmentation.is_relation_reference(reference) %}
         {% do return(none) %}
     {% endif %}

@@ -4,16 +4,18 @@
     once more. It looks at the salt by counts alone, so nothing prints it.
 #}
 {% macro check_privacy() %}
-    {% set configuration = segmentation.configuration() %}
-    {% do segmentation.raise_faults("the vars are not right", configuration.faults) %}
-    {% set salt = (configuration.options.pseudonymize or {}).get("salt") %}
-    {% if salt is not none %}
+    {% set pseudonymize = segmentation.option("pseudonymize") %}
+    {% if pseudonymize is not none and pseudonymize.salt is not none %}
         {# dbt must see the reference as it parses, also where no customers are read: all frozen. #}
-        {% do segmentation.relation_of(salt) %}
+        {% do segmentation.relation_of(pseudonymize.salt) %}
     {% endif %}
-    {% if configuration.options.pseudonymize is not none and segmentation.is_building() %}
-        {% do segmentation.raise_faults("the vars show whom pseudonyms hide", segmentation._unhidden_ids(configuration)) %}
-        {% do segmentation.raise_faults("there is no salt", segmentation._salt_faults(configuration.options.pseudonymize.salt)) %}
+    {% if segmentation.is_building() %}
+        {% set configuration = segmentation.configuration() %}
+        {% do segmentation.raise_faults("the vars are not right", configuration.faults) %}
+        {% if pseudonymize is not none %}
+            {% do segmentation.raise_faults("the vars show whom pseudonyms hide", segmentation._unhidden_ids(configuration)) %}
+            {% do segmentation.raise_faults("there is no salt", segmentation._salt_faults(pseudonymize.salt)) %}
+        {% endif %}
     {% endif %}
 {% endmacro %}
 

@@ -26,9 +26,18 @@
 {% endmacro %}
 
 
-{# One option by name: `segmentation.option('seed')`, without reading all definitions for it. #}
+{# The input alone, without reading all definitions for it. #}
+{% macro input() %}
+    {% do return(segmentation._read_input([])) %}
+{% endmacro %}
+
+
+{# One option by name: `segmentation.option('seed')`; neither definitions nor other options are read. #}
 {% macro option(name) %}
-    {% do return(segmentation._read_options([])[name]) %}
+    {% set defaults = segmentation.default_options() %}
+    {% set options = segmentation._said_options(defaults, []) %}
+    {% do segmentation._read_option(name, options, defaults, []) %}
+    {% do return(options[name]) %}
 {% endmacro %}
 
 
@@ -180,43 +189,64 @@
 
 
 {% macro _read_options(faults) %}
-    {% set path = "segmentation_options" %}
     {% set defaults = segmentation.default_options() %}
-    {% set options = segmentation._merged(
-        defaults, segmentation._mapping_var(path, {}, faults), path, faults
-    ) %}
-    {% do segmentation._check_date(options, "as_of_date", path, defaults, faults) %}
-    {% do segmentation._check_whole_number(options, "fit_sample_size", 100, 10000000, path, defaults, faults) %}
-    {% do segmentation._check_whole_number(options, "seed", 0, 4294967295, path, defaults, faults) %}
-    {% do segmentation._check_share(options, "minimum_segment_share", path, defaults, faults) %}
-    {% do segmentation._check_share(options, "minimum_stability", path, defaults, faults) %}
-    {% do segmentation._check_choice(options, "trainer", ["auto", "python", "sql"], path, defaults, faults) %}
-    {% do segmentation._check_choice(options, "data_test_severity", ["warn", "error"], path, defaults, faults) %}
-    {% do segmentation._check_whole_number(options, "suppress_below", 0, 1000000000, path, defaults, faults) %}
-    {% do options.update({
-        "refit": segmentation._read_refit(options.refit, path ~ ".refit", defaults.refit, faults),
-        "history": segmentation._read_history(options.history, path ~ ".history", defaults.history, faults),
-        "drift": segmentation._read_drift(options.drift, path ~ ".drift", defaults.drift, faults),
-    }) %}
-    {% if options.erased_customers is not none %}
-        {% do segmentation._check_relation(options.erased_customers, path ~ ".erased_customers", faults, "null, or ") %}
-        {% if not segmentation.is_relation_reference(options.erased_customers) %}
-            {% do options.update({"erased_customers": none}) %}
-        {% endif %}
-    {% endif %}
-    {% if options.pseudonymize is not none %}
-        {% do options.update({"pseudonymize": segmentation._read_pseudonymize(options.pseudonymize, path ~ ".pseudonymize", faults)}) %}
-    {% endif %}
-    {% if options.rfm_scheme is not string or options.rfm_scheme not in segmentation.rfm_schemes() %}
-        {% do segmentation._check_relation(
-            options.rfm_scheme, path ~ ".rfm_scheme", faults,
-            "one of " ~ (segmentation.rfm_schemes().keys() | join(", ")) ~ ", or a model or seed with your own rules: "
-        ) %}
-        {% if not segmentation.is_relation_reference(options.rfm_scheme) %}
-            {% do options.update({"rfm_scheme": defaults.rfm_scheme}) %}
-        {% endif %}
-    {% endif %}
+    {% set options = segmentation._said_options(defaults, faults) %}
+    {% for name in defaults %}
+        {% do segmentation._read_option(name, options, defaults, faults) %}
+    {% endfor %}
     {% do return(options) %}
+{% endmacro %}
+
+
+{% macro _said_options(defaults, faults) %}
+    {% set path = "segmentation_options" %}
+    {% do return(segmentation._merged(defaults, segmentation._mapping_var(path, {}, faults), path, faults)) %}
+{% endmacro %}
+
+
+{# Checks one of the options, and puts it into its final form. #}
+{% macro _read_option(name, options, defaults, faults) %}
+    {% set root = "segmentation_options" %}
+    {% set path = root ~ "." ~ name %}
+    {% set said = options[name] %}
+    {% if name == "as_of_date" %}
+        {% do segmentation._check_date(options, name, root, defaults, faults) %}
+    {% elif name == "rfm_scheme" %}
+        {% if said is not string or said not in segmentation.rfm_schemes() %}
+            {% do segmentation._check_relation(
+                said, path, faults,
+                "one of " ~ (segmentation.rfm_schemes().keys() | join(", ")) ~ ", or a model or seed with your own rules: "
+            ) %}
+            {% if not segmentation.is_relation_reference(said) %}
+                {% do options.update({name: defaults[name]}) %}
+            {% endif %}
+        {% endif %}
+    {% elif name == "fit_sample_size" %}
+        {% do segmentation._check_whole_number(options, name, 100, 10000000, root, defaults, faults) %}
+    {% elif name in ["minimum_segment_share", "minimum_stability"] %}
+        {% do segmentation._check_share(options, name, root, defaults, faults) %}
+    {% elif name == "seed" %}
+        {% do segmentation._check_whole_number(options, name, 0, 4294967295, root, defaults, faults) %}
+    {% elif name == "trainer" %}
+        {% do segmentation._check_choice(options, name, ["auto", "python", "sql"], root, defaults, faults) %}
+    {% elif name == "data_test_severity" %}
+        {% do segmentation._check_choice(options, name, ["warn", "error"], root, defaults, faults) %}
+    {% elif name == "pseudonymize" and said is not none %}
+        {% do options.update({name: segmentation._read_pseudonymize(said, path, faults)}) %}
+    {% elif name == "erased_customers" and said is not none %}
+        {% do segmentation._check_relation(said, path, faults, "null, or ") %}
+        {% if not segmentation.is_relation_reference(said) %}
+            {% do options.update({name: none}) %}
+        {% endif %}
+    {% elif name == "suppress_below" %}
+        {% do segmentation._check_whole_number(options, name, 0, 1000000000, root, defaults, faults) %}
+    {% elif name == "refit" %}
+        {% do options.update({name: segmentation._read_refit(said, path, defaults[name], faults)}) %}
+    {% elif name == "history" %}
+        {% do options.update({name: segmentation._read_history(said, path, defaults[name], faults)}) %}
+    {% elif name == "drift" %}
+        {% do options.update({name: segmentation._read_drift(said, path, defaults[name], faults)}) %}
+    {% endif %}
 {% endmacro %}
 
 

@@ -7,7 +7,7 @@
 #}
 {% macro coordinate_count(features) %}
     {% set counts = [1] %}
-    {% for definition in segmentation.fitted_definitions().values() %}
+    {% for definition in segmentation.definitions_to_fit().values() %}
         {% do counts.append(definition.features | length) %}
     {% endfor %}
     {% if segmentation.is_building() and not segmentation.is_unit_test() %}

@@ -10,7 +10,7 @@
 -- depends_on: {{ ref('segmentation__settings') }}
 
 {%- do segmentation.check_privacy() %}
-{%- set input = segmentation.configuration()["input"] %}
+{%- set input = segmentation.input() %}
 {%- set relation = segmentation.transactions_relation() %}
 {%- set columns = segmentation.transaction_columns(relation) %}
 {%- set is_incremental_input = input.incremental is not none %}
