@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 LINES ?= 10000000
-INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps -r
+# Python compiles what it imports, once; of all that is installed, which pip would compile, that is little.
+INSTALL := install --quiet --disable-pip-version-check --no-compile --no-deps -r
 export DBT_SEND_ANONYMOUS_USAGE_STATS ?= false
 
 .PHONY: demo test test-engines test-postgres test-spark test-spark-cluster test-warehouses test-versions benchmark docs lint clean
@@ -52,17 +53,17 @@ $(VENV)/.python:
 # The lists are complete, so nothing is resolved: --no-deps keeps out a parser that needs a download.
 $(VENV)/.runtime: $(VENV)/.python requirements.txt
 	@echo "Installing into $(VENV) ..."
-	$(BIN)/python $(INSTALL) requirements.txt
+	$(BIN)/python -m pip $(INSTALL) requirements.txt
 	touch $@
 
 $(VENV)/.development: $(VENV)/.python requirements-dev.txt
-	$(BIN)/python $(INSTALL) requirements-dev.txt
+	$(BIN)/python -m pip $(INSTALL) requirements-dev.txt
 	touch $@
 
 .venv-%/.installed: tests/engines/requirements/%.txt $(VENV)/.python
 	@echo "Installing into .venv-$* ..."
-	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python $(INSTALL) $<
+	$(PYTHON) -m venv --without-pip .venv-$*
+	$(BIN)/python -m pip --python .venv-$*/bin/python $(INSTALL) $<
 	touch $@
 
 clean:

@@ -39,7 +39,7 @@
 {% macro is_own_relation(relation) %}
     {% if execute and relation is not none %}
         {# Asked of every node of the project: a filter is the fast way. #}
-        {% set nodes = graph.nodes.values() | selectattr("relation_name", "equalto", relation | string) %}
+        {% set nodes = graph.get("nodes", {}).values() | selectattr("relation_name", "equalto", relation | string) %}
         {% for node in nodes if node.package_name == "segmentation" and node.name.startswith("segmentation__") %}
             {% do return(true) %}
         {% endfor %}
