@@ -3,7 +3,7 @@
 import pytest
 from postgres_server import PostgresServer, programs
 from projects import DuckDBProject, EngineProject, Snapshot, take_steps
-from spark_session import ONE_TASK, PLANNED_ONCE, Spark, has_java, standalone_cluster
+from spark_session import ONE_PROCESS, PLANNED_ONCE, Spark, has_java, standalone_cluster
 
 NO_JAVA = "SPARK TESTS WERE SKIPPED: install Java 17 (Debian: openjdk-17-jre-headless) to run them"
 NO_POSTGRES = (
@@ -26,7 +26,7 @@ def spark():
     """A session of Spark in this process; skips where there is no Java."""
     if not has_java():
         pytest.skip(NO_JAVA)
-    session = Spark(settings=PLANNED_ONCE | ONE_TASK)
+    session = Spark(settings=PLANNED_ONCE | ONE_PROCESS)
     yield session
     session.stop()
 

@@ -27,10 +27,19 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
     "spark.hadoop.hive.metastore.schema.verification": "false",
+    "spark.sql.catalogImplementation": "hive",
 }
-# What small data does without: another plan after each stage, and a second task for half of it.
-PLANNED_ONCE = {"spark.sql.adaptive.enabled": "false"}
-ONE_TASK = {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "1"}
+# What small data does without: another plan after each stage, and filters that follow from others.
+PLANNED_ONCE = {"spark.sql.adaptive.enabled": "false", "spark.sql.constraintPropagation.enabled": "false"}
+# What one process does without: a second task for half of the data, a class for each stage, and Hive,
+# of whose format tables are where nobody says another.
+ONE_PROCESS = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.default.parallelism": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.legacy.createHiveTableByDefault": "false",
+}
 # Plans and generated classes are much code: where its store is full, Java throws out what it compiled,
 # and where that of classes is, it looks through all memory first.
 JAVA_OPTIONS = "-Duser.timezone=UTC -XX:ReservedCodeCacheSize=512m -XX:MetaspaceSize=512m"
@@ -44,7 +53,7 @@ def has_java() -> bool:
 
 
 class Spark:
-    """A session with a metastore in memory; stopped by `stop`.
+    """A session with its catalog in memory; stopped by `stop`.
 
     master     local[2], or the address of a master
     settings   further settings of Spark
@@ -62,7 +71,7 @@ class Spark:
         time.tzset()
         self.folder = Path(tempfile.mkdtemp(prefix="segmentation_spark_"))
         metastore = f"jdbc:derby:memory:{self.folder.name};create=true"
-        builder = SparkSession.builder.master(master).enableHiveSupport()
+        builder = SparkSession.builder.master(master)
         for key, value in (SETTINGS | (settings or {})).items():
             builder.config(key, value)
         builder.config("spark.sql.warehouse.dir", str(self.folder / "warehouse"))

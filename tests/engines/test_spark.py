@@ -1,7 +1,7 @@
 """The whole package on Apache Spark: every shipped test passes, and every table is that of DuckDB.
 
 Both are fitted by the SQL trainer. Tables are Parquet, which knows no deletes: orders are rebuilt,
-lines and versions appended.
+lines and versions appended. Spark's own catalog lists them.
 """
 
 import pytest
