@@ -9,19 +9,21 @@
 {% macro customer_columns(definitions, instead=none) %}
     {% do segmentation.check_privacy() %}
     {% set found = {} %}
-    {% set columns_of = {} %}
-    {% set own = {} %}
+    {% set tables = {} %}
     {% set faults = [] %}
     {% set hints = [] %}
     {% for name, definition in definitions.items() %}
         {% set path = "segmentation_definitions." ~ name %}
         {% set relation = instead or segmentation.customers_relation(definition) %}
         {# Segmentations of one table ask the warehouse for its columns once, and dbt whose it is. #}
-        {% if relation | string not in columns_of %}
-            {% do columns_of.update({relation | string: segmentation.relation_columns(relation)}) %}
-            {% do own.update({relation | string: segmentation.is_own_relation(relation)}) %}
+        {% if relation | string not in tables %}
+            {% do tables.update({relation | string: {
+                "columns": segmentation.relation_columns(relation),
+                "is_own": segmentation.is_own_relation(relation),
+            }}) %}
         {% endif %}
-        {% set existing = columns_of[relation | string] %}
+        {% set table = tables[relation | string] %}
+        {% set existing = table.columns %}
         {% set wanted = {"customer_id": definition.customer_id} %}
         {% if definition.value is not none %}
             {% do wanted.update({"value": definition.value}) %}
@@ -35,7 +37,7 @@
         {% endfor %}
         {% set columns = {
             "customer_id": {"sql": "null", "kind": "other"}, "value": none, "features": {},
-            "is_own": segmentation.is_own_model(definition.customers) or own[relation | string],
+            "is_own": segmentation.is_own_model(definition.customers) or table.is_own,
         } %}
         {% set faults_here = [] %}
         {% for key, source_column in wanted.items() %}

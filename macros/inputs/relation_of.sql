@@ -38,9 +38,9 @@
 {# True for the relation of a public table of this package, whatever it is called in the warehouse. #}
 {% macro is_own_relation(relation) %}
     {% if execute and relation is not none %}
-        {# Asked of every node of the project: a filter is the fast way. #}
-        {% set nodes = graph.get("nodes", {}).values() | selectattr("relation_name", "equalto", relation | string) %}
-        {% for node in nodes if node.package_name == "segmentation" and node.name.startswith("segmentation__") %}
+        {# By their ids: dbt writes out each node that is looked at. #}
+        {% set nodes = graph.get("nodes", {}) %}
+        {% for id in nodes if id.startswith("model.segmentation.segmentation__") and nodes[id].relation_name == relation | string %}
             {% do return(true) %}
         {% endfor %}
     {% endif %}

@@ -6,9 +6,3 @@
     {% endfor %}
     {% do return(fitted) %}
 {% endmacro %}
-
-
-{# The same for the steps of the SQL trainer; none as dbt parses, when it looks for what they read alone. #}
-{% macro definitions_to_fit() %}
-    {% do return(segmentation.fitted_definitions() if execute else {}) %}
-{% endmacro %}

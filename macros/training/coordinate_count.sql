@@ -1,13 +1,13 @@
 {#
     How many columns the points of all segmentations need: one a number, one a level of a category,
     of the segmentation with the most. Read from the fitted features; from the vars, with one level a
-    category, where nothing is being run.
+    category, where nothing is being run; 1 as dbt parses, which looks for what a model reads alone.
 
     features   relation of `int_segmentation__fit_sql_features`
 #}
 {% macro coordinate_count(features) %}
     {% set counts = [1] %}
-    {% for definition in segmentation.definitions_to_fit().values() %}
+    {% for definition in (segmentation.fitted_definitions() if execute else {}).values() %}
         {% do counts.append(definition.features | length) %}
     {% endfor %}
     {% if segmentation.is_building() and not segmentation.is_unit_test() %}

@@ -20,10 +20,10 @@
 {% endmacro %}
 
 
-{# The largest k that any definition searches. #}
+{# The largest k that any definition searches; 1 as dbt parses. #}
 {% macro largest_searched_k() %}
     {% set largest = [1] %}
-    {% for definition in segmentation.definitions_to_fit().values() if definition.k.max is not none %}
+    {% for definition in (segmentation.fitted_definitions() if execute else {}).values() if definition.k.max is not none %}
         {% do largest.append(definition.k.max + (segmentation.neighbors_of_fixed_k() if definition.k.fixed else 0)) %}
     {% endfor %}
     {% do return(largest | max) %}

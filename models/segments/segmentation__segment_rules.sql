@@ -134,13 +134,7 @@ populations as (
     {{ "" if loop.last else "union all" }}
     {%- endfor %}
     {%- if not definitions %}
-    select
-        {{ segmentation.text_literal(none) }} as segmentation,
-        {{ segmentation.text_literal(none) }} as population_condition
-
-    from (select 1 as one) as nothing
-
-    where false
+    {{- segmentation.no_rows({"segmentation": dbt.type_string(), "population_condition": dbt.type_string()}) }}
     {%- endif %}
 
 ),
