@@ -14,17 +14,22 @@ ones find that done.
 """
 
 import atexit
+import contextlib
 import functools
 import gc
+import hashlib
 import importlib
 import inspect
 import json
 import marshal
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
 import time
+from collections import ChainMap
+from collections.abc import MutableMapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -72,8 +77,12 @@ _exit_code = 0
 # Of templates that were read: (whether they give values of Python, text) -> code, and text -> tree.
 _compiled: dict[tuple[bool, str], CodeType] = {}
 _parsed: dict[str, Any] = {}
-# What was found valid: (class, data), in the order in which it was.
-_valid: dict[tuple[str, bytes], None] = {}
+# (text, names of blocks, whether what is between them is asked for) -> its blocks.
+_blocks: dict[tuple[str, frozenset, bool], bytes] = {}
+# YAML text -> what it says.
+_yaml: dict[str, bytes] = {}
+# What was found valid, by class and data, in the order in which it was.
+_valid: dict[bytes, None] = {}
 
 
 def run(
@@ -157,15 +166,22 @@ def _load() -> None:
 def spare_repeated_work() -> None:
     """Has dbt do once what it does over and over with the same result; results stay as they are."""
     _read_templates_once()
+    _split_files_once()
+    _read_properties_once()
     _check_once()
     _look_for_secrets_once()
+    _list_arguments_once()
     _make_type_testers_once()
     _leave_out_what_nobody_logs()
+    _make_environments_once()
+    _find_macros_at_once()
+    _write_manifest_once()
     _write_json_at_once()
 
 
 def _read_templates_once() -> None:
     """Takes templates as they were read before; what a template gives is still worked out."""
+    import jinja2
     from dbt_common.clients import jinja
 
     environment = jinja.MacroFuzzEnvironment
@@ -186,9 +202,60 @@ def _read_templates_once() -> None:
             _parsed[source] = parse_template(self, source)
         return _parsed[source]
 
+    template = jinja2.nodes.Template
+    find_all = template.find_all
+
+    def find_once(self, node_type):
+        found = self.__dict__.setdefault("found", {})
+        if node_type not in found:
+            found[node_type] = list(find_all(self, node_type))
+        return iter(found[node_type])
+
     environment.compile, environment.parse = compile_once, parse_once
+    template.find_all = find_once
     # A template of text looks up the macros that it calls; one of a value would make all of them.
     jinja.NativeSandboxTemplate.new_context = jinja.MacroFuzzTemplate.new_context
+
+
+def _split_files_once() -> None:
+    """Takes the blocks of a file as they were found before, unless there was something to warn of."""
+    from dbt.parser import search
+    from dbt_common.clients import jinja
+
+    split = jinja.extract_toplevel_blocks
+
+    def split_once(text, allowed_blocks=None, collect_raw_data=True, warning_callback=None):
+        key = (text, frozenset(allowed_blocks or ()), collect_raw_data)
+        if key in _blocks:
+            return pickle.loads(_blocks[key])
+        warnings = []
+        blocks = split(text, allowed_blocks, collect_raw_data, warnings.append)
+        for warning in warnings:
+            warning_callback(warning)
+        if not warnings:
+            _blocks[key] = pickle.dumps(blocks)
+        return blocks
+
+    jinja.extract_toplevel_blocks = search.extract_toplevel_blocks = split_once
+
+
+def _read_properties_once() -> None:
+    """Takes YAML as it was read before; what was found wrong with it is looked for anew."""
+    from dbt.clients import checked_load
+    from dbt.parser import schemas
+
+    load = checked_load.checked_load
+
+    def load_once(text):
+        if text in _yaml:
+            return marshal.loads(_yaml[text]), []
+        data, failures = load(text)
+        with contextlib.suppress(ValueError):  # of dates, say
+            if not failures:
+                _yaml[text] = marshal.dumps(data)
+        return data, failures
+
+    schemas.checked_load = load_once
 
 
 def _check_once() -> None:
@@ -198,10 +265,10 @@ def _check_once() -> None:
     validate = dbtClassMixin.validate.__func__
 
     def validate_once(cls, data):
-        try:
-            key = (f"{cls.__module__}.{cls.__qualname__}", marshal.dumps(data, 2))
-        except ValueError:
-            return validate(cls, data)
+        # when dbt made a node is a number, whatever it is
+        same = data | {"created_at": 0.0} if isinstance(data.get("created_at"), float) else data
+        said = f"{cls.__module__}.{cls.__qualname__} {same!r}"
+        key = hashlib.sha256(said.encode(errors="surrogatepass")).digest()
         if key not in _valid:
             validate(cls, data)
             _valid[key] = None
@@ -210,14 +277,26 @@ def _check_once() -> None:
 
 
 def _look_for_secrets_once() -> None:
-    """Looks for secrets in the environment once a command, not for each error that dbt makes and drops."""
+    """Looks for secrets in the environment once a command, not for each error and event that dbt makes."""
+    from dbt_common.events import functions
     from dbt_common.exceptions import base
 
-    base.env_secrets = functools.cache(base.env_secrets)
+    base.env_secrets = functions.env_secrets = functools.cache(base.env_secrets)
+
+
+def _list_arguments_once() -> None:
+    """Lists the arguments and flags of a command once, not for each context of its templates."""
+    from dbt import flags
+    from dbt.context import providers
+
+    list_arguments = functools.cache(providers.args_to_dict)
+    providers.args_to_dict = lambda arguments: dict(list_arguments(arguments))
+    flags.get_flag_obj = functools.cache(flags.get_flag_obj)
 
 
 def _make_type_testers_once() -> None:
     """Keeps what tells the types of a result's columns, which dbt makes anew for each result."""
+    from agate import TypeTester
     from dbt_common.clients import agate_helper
 
     build = functools.cache(agate_helper.build_type_tester)
@@ -226,21 +305,87 @@ def _make_type_testers_once() -> None:
         return build(tuple(text_columns), **keywords)
 
     agate_helper.build_type_tester = build_once
+    types = TypeTester().__dict__["_possible_types"]
+    TypeTester.__init__ = functools.partialmethod(TypeTester.__init__, types=types)
 
 
 def _leave_out_what_nobody_logs() -> None:
     """Drops an event for the debug log, where none is kept, before dbt makes a message of it."""
-    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.base_types import BaseEvent, EventLevel
     from dbt_common.events.event_manager import EventManager
 
-    fire = EventManager.fire_event
+    fire, make_message = EventManager.fire_event, BaseEvent.__init__
 
     def fire_if_logged(self, e, level=None, *arguments, **keywords):
-        is_logged = self.callbacks or any(logger.level == EventLevel.DEBUG for logger in self.loggers)
+        is_logged = any(logger.level == EventLevel.DEBUG for logger in self.loggers)
         if is_logged or (level or e.level_tag()) != EventLevel.DEBUG:
             fire(self, e, level, *arguments, **keywords)
 
+    def keep_what_it_says(self, *arguments, **keywords):
+        self.__dict__["said"] = arguments, keywords
+
+    def message(self):
+        if "message of it" not in self.__dict__:
+            arguments, keywords = self.__dict__["said"]
+            make_message(self, *arguments, **keywords)
+        return self.__dict__["message of it"]
+
+    def set_message(self, made):
+        self.__dict__["message of it"] = made
+
     EventManager.fire_event = fire_if_logged
+    BaseEvent.__init__ = keep_what_it_says
+    BaseEvent.pb_msg = property(message, set_message)
+
+
+def _make_environments_once() -> None:
+    """Keeps the environments of templates that know nothing of their node."""
+    from dbt.clients import jinja_static
+    from dbt_common.clients import jinja
+
+    make = jinja.get_environment
+    make_for_all = functools.cache(functools.partial(make, None))
+
+    def get_once(node=None, capture_macros=False, native=False):
+        if node is None or not capture_macros:
+            return make_for_all(capture_macros, native)
+        return make(node, capture_macros, native)
+
+    jinja.get_environment = jinja_static.get_environment = get_once
+
+
+def _find_macros_at_once() -> None:
+    """Finds a name in chained namespaces without an error for each in which it is not."""
+    from dbt.context import macros
+
+    def contains(self, name):
+        for names in self.maps:
+            if name in names:
+                return True
+        return False
+
+    def get_item(self, name):
+        for names in self.maps:
+            if name in names:
+                return names[name]
+        return self.__missing__(name)
+
+    ChainMap.__contains__, ChainMap.__getitem__ = contains, get_item
+    macros.MutableMapping = MutableMapping  # that of typing says the same after a long look
+
+
+def _write_manifest_once() -> None:
+    """Writes the manifest at the end of a command that would write it at its start as well."""
+    from dbt.flags import get_flags
+    from dbt.parser import manifest
+
+    write = manifest.write_manifest
+
+    def write_at_the_end(*arguments, **keywords):
+        if get_flags().WHICH not in ("build", "run", "test"):
+            write(*arguments, **keywords)
+
+    manifest.write_manifest = write_at_the_end
 
 
 def _write_json_at_once() -> None:
@@ -257,7 +402,7 @@ def _write_json_at_once() -> None:
 
 def _findings() -> list[list]:
     """Gives all that is known of templates and of valid data, what was found last at the end."""
-    return [list(_compiled.items()), list(_parsed), list(_valid)]
+    return [list(_compiled.items()), list(_parsed), list(_blocks.items()), list(_yaml.items()), list(_valid)]
 
 
 def _tell(file: Path, known: list[int]) -> None:
@@ -268,13 +413,16 @@ def _tell(file: Path, known: list[int]) -> None:
 
 def _learn(file: Path) -> None:
     """Takes over what a command told; a killed one tells nothing."""
+    import jinja2
     from dbt_common.clients import jinja
 
     if file.exists():
-        compiled, parsed, valid = marshal.loads(file.read_bytes())
+        compiled, parsed, blocks, yaml, valid = marshal.loads(file.read_bytes())
         _compiled.update(compiled)
         for source in parsed:
-            jinja.parse(source)
+            jinja.parse(source).find_all(jinja2.nodes.Call)
+        _blocks.update(blocks)
+        _yaml.update(yaml)
         _valid.update(dict.fromkeys(valid))
         gc.freeze()
 
