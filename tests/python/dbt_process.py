@@ -24,6 +24,7 @@ import json
 import marshal
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
@@ -175,6 +176,7 @@ def spare_repeated_work() -> None:
     _leave_out_what_nobody_logs()
     _make_environments_once()
     _find_macros_at_once()
+    _put_ephemeral_models_after_with()
     _write_manifest_once()
     _write_json_at_once()
 
@@ -289,9 +291,18 @@ def _list_arguments_once() -> None:
     from dbt import flags
     from dbt.context import providers
 
-    list_arguments = functools.cache(providers.args_to_dict)
-    providers.args_to_dict = lambda arguments: dict(list_arguments(arguments))
-    flags.get_flag_obj = functools.cache(flags.get_flag_obj)
+    list_arguments, list_flags = providers.args_to_dict, flags.get_flag_obj
+    # The flags of a command, kept since others could have the same id later, and what was listed.
+    known = {}
+
+    def list_once(listed, *given):
+        key = (listed, *map(id, given), id(flags.get_flags()))
+        if key not in known:
+            known[key] = (listed(*given), given, flags.get_flags())
+        return known[key][0]
+
+    providers.args_to_dict = lambda arguments: dict(list_once(list_arguments, arguments))
+    flags.get_flag_obj = lambda: list_once(list_flags)
 
 
 def _make_type_testers_once() -> None:
@@ -372,6 +383,22 @@ def _find_macros_at_once() -> None:
 
     ChainMap.__contains__, ChainMap.__getitem__ = contains, get_item
     macros.MutableMapping = MutableMapping  # that of typing says the same after a long look
+
+
+def _put_ephemeral_models_after_with() -> None:
+    """Puts ephemeral models into a query that begins with its own CTEs, without a look at all of its words."""
+    from dbt import compilation
+
+    inject = compilation.inject_ctes_into_sql
+    beginning = re.compile(r"(?:\s|--[^\n]*\n)*with\s+(?!recursive\b)", re.IGNORECASE)
+
+    def inject_after_with(sql, ctes):
+        found = beginning.match(sql)
+        if not ctes or not found or ";" in sql:
+            return inject(sql, ctes)
+        return sql[: found.end()] + ", ".join(cte.sql for cte in ctes) + ", " + sql[found.end() :]
+
+    compilation.inject_ctes_into_sql = inject_after_with
 
 
 def _write_manifest_once() -> None:
