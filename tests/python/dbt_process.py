@@ -1,10 +1,11 @@
 """Runs dbt, a process for each command, without the two seconds in which a command imports.
 
-Imported, it offers `run`. As a script it is the server behind it, one for each process of pytest:
-it has imported dbt, DuckDB, pandas and scikit-learn, opened nothing with them, and forks for each
-command. The child takes the command's folder, environment and files of output, does what the
-script `dbt` does, and ends. So no command sees what another left in memory, and one that is killed
-takes nothing with it. The server ends with whom it serves, since its standard input ends then.
+Imported, it offers `run`. As a script with arguments it is one command; as one without, the server
+behind `run`, one for each process of pytest: it has imported dbt, DuckDB, pandas and scikit-learn,
+opened nothing with them, and forks for each command. The child takes the command's folder,
+environment and files of output, does what the script `dbt` does, and ends. So no command sees what
+another left in memory, and one that is killed takes nothing with it. The server ends with whom it
+serves, since its standard input ends then.
 
 A command without: 2 s of imports, 1 s in which dbt prepares its classes, 1 s to tidy up.
 
@@ -100,7 +101,7 @@ def run(
     """
     if "PYTHONHASHSEED" in environment:
         return subprocess.run(
-            [str(Path(sys.executable).parent / "dbt"), *arguments],
+            [sys.executable, "-P", __file__, *arguments],
             cwd=folder,
             env=environment | LOADED_WITH,
             capture_output=True,
@@ -524,4 +525,11 @@ def _redirect(descriptor: int, file: str, flags: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    if sys.argv[1:]:
+        from dbt.cli.main import cli
+
+        spare_repeated_work()
+        sys.argv[0] = "dbt"
+        cli()
+    else:
+        _serve()
