@@ -268,8 +268,9 @@ def _check_once() -> None:
     validate = dbtClassMixin.validate.__func__
 
     def validate_once(cls, data):
-        # when dbt made a node is a number, whatever it is
-        same = data | {"created_at": 0.0} if isinstance(data.get("created_at"), float) else data
+        same = data
+        if isinstance(data, dict) and isinstance(data.get("created_at"), float):
+            same = data | {"created_at": 0.0}  # when dbt made a node is a number, whatever it is
         said = f"{cls.__module__}.{cls.__qualname__} {same!r}"
         key = hashlib.sha256(said.encode(errors="surrogatepass")).digest()
         if key not in _valid:
@@ -317,12 +318,15 @@ def _make_type_testers_once() -> None:
         return build(tuple(text_columns), **keywords)
 
     agate_helper.build_type_tester = build_once
-    types = TypeTester().__dict__["_possible_types"]
-    TypeTester.__init__ = functools.partialmethod(TypeTester.__init__, types=types)
+    usual_types = TypeTester()._possible_types
+    TypeTester.__init__ = functools.partialmethod(TypeTester.__init__, types=usual_types)
 
 
 def _leave_out_what_nobody_logs() -> None:
-    """Drops an event for the debug log, where none is kept, before dbt makes a message of it."""
+    """Drops an event for the debug log, where none is kept, before dbt makes a message of it.
+
+    dbt has a callback of its own for all events, which looks at warnings alone.
+    """
     from dbt_common.events.base_types import BaseEvent, EventLevel
     from dbt_common.events.event_manager import EventManager
 
@@ -448,7 +452,7 @@ def _learn(file: Path) -> None:
         compiled, parsed, blocks, yaml, valid = marshal.loads(file.read_bytes())
         _compiled.update(compiled)
         for source in parsed:
-            jinja.parse(source).find_all(jinja2.nodes.Call)
+            jinja.parse(source).find_all(jinja2.nodes.Call)  # what it calls is kept with it
         _blocks.update(blocks)
         _yaml.update(yaml)
         _valid.update(dict.fromkeys(valid))
