@@ -1,8 +1,12 @@
 """Generates dbt projects as a team would have them, with this package installed, and runs dbt."""
 
+import atexit
+import functools
 import json
 import math
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +75,9 @@ def run_dbt(
 
     before  what the command calls first, as `dbt_process.run` takes it
     """
+    if not {"run", "run-operation"} & set(arguments):
+        ship_tests(folder)
+    close_readers()
     target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
@@ -80,6 +87,23 @@ def run_dbt(
     done = dbt_process.run(["--no-use-colors", *arguments], folder, settings, before)
     results = json.loads(results_file.read_text())["results"] if results_file.exists() else []
     return Run(done.returncode, (done.stdout + done.stderr).decode(), results)
+
+
+# Warehouses that are open to be read, by their files: to open one takes as long as ten queries.
+_readers: dict[Path, duckdb.DuckDBPyConnection] = {}
+
+
+def read(database: Path) -> duckdb.DuckDBPyConnection:
+    """Gives a connection that reads a DuckDB file, open until somebody may write to one."""
+    if database not in _readers:
+        _readers[database] = duckdb.connect(str(database), read_only=True)
+    return _readers[database]
+
+
+def close_readers() -> None:
+    """Closes what `read` gave, before a command or a test writes."""
+    while _readers:
+        _readers.popitem()[1].close()
 
 
 def _surroundings(environment: dict[str, str] | None = None) -> dict[str, str]:
@@ -95,7 +119,8 @@ def install_package(folder: Path) -> None:
     """Does what `dbt deps` does with a local package, without its start-up time.
 
     Without the package's dbt unit tests, which no consumer can run, and which are a fifth of what a
-    consumer's dbt parses. test_consumer_unconfigured.py runs `dbt deps` itself, and has them all.
+    consumer's dbt parses. test_consumer_unconfigured.py runs `dbt deps` itself, and has them all. And
+    without the tests that the package ships, until a command may ask for them: another third.
     """
     package = folder / "dbt_packages/segmentation"
     package.mkdir(parents=True)
@@ -103,6 +128,46 @@ def install_package(folder: Path) -> None:
         if not entry.name.startswith("."):
             (package / entry.name).symlink_to(entry)
     (package / ".dbtignore").write_text("*unit_tests.yml\n")
+    leave_tests_out(folder)
+
+
+def leave_tests_out(folder: Path) -> None:
+    """Takes the tests from the package that a project has installed, where it has it by links."""
+    _replace_models(folder, REPOSITORY / "models", _models_without_tests())
+
+
+def ship_tests(folder: Path) -> None:
+    """Gives them back."""
+    _replace_models(folder, _models_without_tests(), REPOSITORY / "models")
+
+
+def _replace_models(folder: Path, old: Path, new: Path) -> None:
+    models = folder / "dbt_packages/segmentation/models"
+    if models.is_symlink() and models.resolve() == old:
+        models.unlink()
+        models.symlink_to(new)
+
+
+@functools.cache
+def _models_without_tests() -> Path:
+    """Makes a folder with the package's models and their properties but for tests; removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="segmentation_models_")).resolve()
+    atexit.register(shutil.rmtree, folder)
+
+    def without_tests(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without_tests(part) for key, part in value.items() if key != "data_tests"}
+        return [without_tests(part) for part in value] if isinstance(value, list) else value
+
+    for file in (REPOSITORY / "models").rglob("*.*"):
+        place = folder / file.relative_to(REPOSITORY / "models")
+        place.parent.mkdir(exist_ok=True)
+        if file.suffix != ".yml":
+            place.symlink_to(file)
+        elif not file.name.endswith("unit_tests.yml"):
+            properties = without_tests(yaml.load(file.read_text(), yaml.CSafeLoader))
+            place.write_text(yaml.safe_dump(properties, sort_keys=False, allow_unicode=True))
+    return folder
 
 
 class Consumer:
@@ -159,7 +224,7 @@ class Consumer:
         file.write_text(text, encoding="utf-8")
 
     def configure(self, variables: dict[str, Any]) -> None:
-        """Writes dbt_project.yml with these vars."""
+        """Writes dbt_project.yml with these vars; dbt will parse all anew, and the tests if they are asked for."""
         project = {
             "name": "shop",
             "version": "1.0.0",
@@ -170,10 +235,11 @@ class Consumer:
             "vars": variables,
         }
         self.write("dbt_project.yml", yaml.safe_dump(project, sort_keys=False, allow_unicode=True))
+        leave_tests_out(self.folder)
 
     def load(self, name: str, content: pd.DataFrame | str) -> None:
         """Puts a frame, or the result of an SQL query, into the warehouse as raw.<name>."""
-        with duckdb.connect(str(self.database)) as connection:
+        with self.connect() as connection:
             connection.execute("create schema if not exists raw")
             if isinstance(content, pd.DataFrame):
                 connection.register("content", content)
@@ -186,19 +252,23 @@ class Consumer:
 
     def export_model(self, arguments: str) -> tuple[int, str]:
         """Exports a model as the docs have it; gives the exit code and what it printed."""
+        close_readers()
         command = ["--quiet", "run-operation", "segmentation.export_model", "--args", arguments]
         done = dbt_process.run(command, self.folder, _surroundings())
         return done.returncode, done.stdout.decode()
 
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Opens the warehouse to change what is in it."""
+        close_readers()
+        return duckdb.connect(str(self.database))
+
     def query(self, sql: str) -> pd.DataFrame:
         """Gives the result of a query as a frame."""
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            return connection.sql(sql).df()
+        return read(self.database).sql(sql).df()
 
     def rows(self, sql: str) -> list[tuple]:
         """Gives the result of a query as tuples, with exact decimals."""
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+        return read(self.database).execute(sql).fetchall()
 
     def relations(self) -> list[str]:
         """Gives the tables and views of the schema that dbt builds in, sorted."""

@@ -3,7 +3,6 @@
 One project fits four segmentations once. Then its customers change, and are scored without a fit.
 """
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -223,7 +222,7 @@ def test_drift_warns_and_errs_at_the_bound_where_that_is_asked_for(shop, drifted
 
 def test_a_version_without_bins_is_compared_with_nothing(shop, drifted):
     """As every version is that was fitted before there were bins; without bounds drift is silent."""
-    with duckdb.connect(str(shop.database)) as connection:
+    with shop.connect() as connection:
         connection.execute(
             "delete from segmentation__model where parameter in ('bin_share', 'bin_upper') "
             "and segmentation <> 'dense' or parameter = 'scored_share'"

@@ -7,7 +7,6 @@ privacy options. What each build appended is checked against segments computed h
 import hashlib
 from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,7 +134,7 @@ class Story:
 
 def delete_last_version(shop: Consumer) -> None:
     """Takes the last version of `people` out of the log, as if the build had been killed before it."""
-    with duckdb.connect(str(shop.database)) as connection:
+    with shop.connect() as connection:
         ((deleted,),) = connection.execute(
             "delete from int_segmentation__scored_versions where segmentation = 'people' and "
             "model_version = (select max(model_version) from int_segmentation__scored_versions "
@@ -346,7 +345,7 @@ def test_replayed_to_any_build_the_events_give_its_segments(story):
 def test_a_lost_event_and_an_unknown_segment_fail_the_shipped_tests(story):
     selected = ("test", "--select", "segmentation__segment_events,test_type:data")
     assert not story.shop.dbt(*selected).names("fail")
-    with duckdb.connect(str(story.shop.database)) as connection:
+    with story.shop.connect() as connection:
         connection.execute("create table events_kept as from segmentation__segment_events")
         connection.execute(
             "delete from segmentation__segment_events where segmentation = 'people' and "
@@ -357,7 +356,7 @@ def test_a_lost_event_and_an_unknown_segment_fail_the_shipped_tests(story):
             "where customer_id = (select max(customer_id) from segmentation__segment_events)"
         )
     failed = story.shop.dbt(*selected).names("fail")
-    with duckdb.connect(str(story.shop.database)) as connection:
+    with story.shop.connect() as connection:
         connection.execute("delete from segmentation__segment_events")
         connection.execute("insert into segmentation__segment_events from events_kept")
         connection.execute("drop table events_kept")

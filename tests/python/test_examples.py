@@ -8,12 +8,11 @@ import shutil
 import subprocess
 import sys
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from consumer import REPOSITORY, Consumer, install_package, run_dbt
+from consumer import REPOSITORY, Consumer, install_package, read, run_dbt
 from scipy import special
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import cdist, pdist
@@ -66,13 +65,11 @@ class Example:
 
     def query(self, sql):
         """Gives the result of a query as a frame."""
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            return connection.sql(sql).df()
+        return read(self.database).sql(sql).df()
 
     def rows(self, sql):
         """Gives the result of a query as tuples, with exact decimals."""
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+        return read(self.database).execute(sql).fetchall()
 
 
 def by_text(frame):

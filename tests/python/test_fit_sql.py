@@ -264,7 +264,7 @@ def side_by_side(in_sql, in_python, parameters):
         rows["level_id"] = rows["level_id"].fillna(-1).astype(int)
         rows["feature"] = rows["feature"].fillna("")
         sides.append(rows.set_index(KEYS)[["value", "text_value"]].astype({"value": "float64"}))
-    both = sides[0].join(sides[1], how="outer", lsuffix="_sql", rsuffix="_python")
+    both = sides[0].join(sides[1], how="outer", suffixes=("_sql", "_python"))
     for side in ("sql", "python"):
         alone = both[both[f"value_{side}"].isna() & both[f"text_value_{side}"].isna()]
         assert alone.empty, alone

@@ -7,7 +7,6 @@ day said, and what leaves a period end must be what arrives at the next.
 from collections import Counter
 from decimal import Decimal
 
-import duckdb
 import pandas as pd
 import pytest
 from consumer import Consumer
@@ -227,7 +226,7 @@ def test_the_moves_of_few_are_suppressed_and_the_rest_reconciles(by_week):
 
 
 def test_a_lost_customer_or_cent_fails_the_shipped_test(by_month):
-    with duckdb.connect(str(by_month.database)) as connection:
+    with by_month.connect() as connection:
         connection.execute(
             "update segmentation__segment_history set value = value + 0.01 "
             "where segmentation = 'rfm' and as_of_date = date '2024-05-31' and customer_id = "

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import io
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -290,7 +289,7 @@ def test_explanations_read_out_the_level_as_it_is(shop):
 
 def test_pseudonyms_and_erasure_take_any_id(shop):
     forgotten = TEXTS[::4]
-    with duckdb.connect(str(shop.database)) as connection:
+    with shop.connect() as connection:
         connection.executemany(
             "insert into raw.erasures values (?)", [[t] for t in forgotten]
         )

@@ -52,7 +52,7 @@ class Shop(Consumer):
 
     def deliver(self, lines: pd.DataFrame) -> None:
         """Adds lines to those that were loaded before."""
-        with duckdb.connect(str(self.database)) as connection:
+        with self.connect() as connection:
             connection.register("delivered", lines)
             connection.execute("insert into raw.lines by name select * from delivered")
 
@@ -325,11 +325,11 @@ def test_sums_of_customers_go_on_as_long_as_they_hold_the_same_days(tmp_path, qu
     for day, lines in ((1, few), (2, fewer), (3, fourth.head(40))):
         customers = shop.rows("select count(*) from segmentation__rfm")[0][0]
         shop.deliver(on(day, lines))
-        with duckdb.connect(str(shop.database)) as connection:
+        with shop.connect() as connection:
             connection.execute(mark)
         shop.run()
         assert customers - lines["customer_id"].nunique() <= shop.rows(marked)[0][0] < customers
-        with duckdb.connect(str(shop.database)) as connection:
+        with shop.connect() as connection:
             connection.execute(unmark)
         shop.assert_as_in_full()
     for day, as_of_date in (("2024-08-15", "up to 2024-08-15"), ("2024-09-15", "up to 2024-09-15")):

@@ -1,6 +1,5 @@
 """The shipped test of the fitted scaling: no data fail it, a wrong parameter does."""
 
-import duckdb
 import pytest
 from consumer import Consumer
 
@@ -121,13 +120,13 @@ def test_no_data_fail_it(consumer):
     ],
 )
 def test_a_wrong_parameter_fails_it(consumer, change, where, found):
-    with duckdb.connect(str(consumer.database)) as connection:
+    with consumer.connect() as connection:
         connection.execute("create table kept as from int_segmentation__model_candidate")
         connection.execute(f"update int_segmentation__model_candidate set {change} where {where}")
     try:
         assert failing_rows(consumer) == found
     finally:
-        with duckdb.connect(str(consumer.database)) as connection:
+        with consumer.connect() as connection:
             connection.execute("delete from int_segmentation__model_candidate")
             connection.execute("insert into int_segmentation__model_candidate from kept")
             connection.execute("drop table kept")

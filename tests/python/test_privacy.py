@@ -178,7 +178,7 @@ def plain(tmp_path_factory) -> Consumer:
         files=MODELS,
         tables=tables(),
     )
-    shop.dbt("--debug", "build").assert_clean()
+    shop.dbt("run").assert_clean()
     return shop
 
 
@@ -241,11 +241,11 @@ def test_no_table_file_or_log_holds_a_real_id_or_the_salt(hidden):
     assert [text for text in SECRETS if text in output] == []
 
 
-def test_the_search_finds_what_is_there(plain):
+def test_the_search_finds_what_is_there(plain, hidden):
     found = where_found(plain, IDS)
     assert ("segmentation__transactions", "customer_id") in found
     assert ("scored_prospects", "customer_id") in found
-    assert files_with(plain, ["segmentation__customer_segments"])
+    assert files_with(hidden[0], ["segmentation__customer_segments"])
 
 
 def test_an_error_of_the_fit_names_a_pseudonym(hidden, tmp_path):
@@ -509,7 +509,7 @@ def faulty(tmp_path_factory) -> Consumer:
 
 def drop_gone(shop: Consumer) -> None:
     """Leaves the source raw.gone without a table."""
-    with duckdb.connect(str(shop.database)) as connection:
+    with shop.connect() as connection:
         connection.execute("drop table if exists raw.gone")
 
 

@@ -1,6 +1,5 @@
 """A model is fitted again when it is due, and its segments keep their ids: one project through time."""
 
-import duckdb
 import pytest
 from consumer import Consumer
 from shop_data import order_lines
@@ -138,7 +137,7 @@ def test_each_version_says_when_and_why_it_was_fitted(shop):
 
 
 def test_a_version_that_was_written_in_part_is_never_scored_with(shop):
-    with duckdb.connect(str(shop.database)) as connection:
+    with shop.connect() as connection:
         connection.execute(
             "delete from segmentation__model where model_version = 5 and parameter = 'centroid' "
             "and segment_id = 1"

@@ -7,7 +7,6 @@ five models from seeds and has the same customers in the same segments, to the l
 import csv
 import io
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -408,7 +407,7 @@ def test_another_project_scores_with_the_model_of_this_one(shop, tmp_path):
         },
         tables={"buyers": buyers()},
     )
-    with duckdb.connect(str(other.database)) as connection:
+    with other.connect() as connection:
         connection.execute(f"attach '{shop.database}' as origin (read_only)")
         connection.execute("create schema crm")
         connection.execute("create table crm.m as select * from origin.main.segmentation__model")
