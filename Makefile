@@ -60,6 +60,15 @@ $(VENV)/.development: $(VENV)/.python requirements-dev.txt
 	$(BIN)/python -m pip $(INSTALL) requirements-dev.txt
 	touch $@
 
+# Of the engines all but their adapters is in the environment of the tests: theirs reads it, and adds to it.
+.venv-engines/.installed: tests/engines/requirements/engines.txt $(VENV)/.development
+	@echo "Installing into .venv-engines ..."
+	$(PYTHON) -m venv --without-pip .venv-engines
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$(.venv-engines/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/tests.pth"
+	$(BIN)/python -m pip --python .venv-engines/bin/python $(INSTALL) $<
+	touch $@
+
 .venv-%/.installed: tests/engines/requirements/%.txt $(VENV)/.python
 	@echo "Installing into .venv-$* ..."
 	$(PYTHON) -m venv --without-pip .venv-$*

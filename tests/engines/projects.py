@@ -15,7 +15,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 import dbt_process
-from consumer import Consumer, Run
+from consumer import Consumer, Run, prepare
 from shop_data import order_lines
 
 LOADS = [pd.Timestamp("2024-12-30 04:00"), pd.Timestamp("2024-12-31 04:00")]
@@ -72,7 +72,7 @@ def deliveries() -> list[pd.DataFrame]:
     ]
 
 
-def members(number: int = 300, seed: int = 11) -> pd.DataFrame:
+def members(number: int = 150, seed: int = 11) -> pd.DataFrame:
     """Gives customers in three groups of income, with values missing and far out."""
     generator = np.random.default_rng(seed)
     group = np.arange(number) % 3
@@ -319,6 +319,7 @@ class SparkProject(EngineProject):
     def dbt(self, *arguments: str) -> Run:
         from dbt.cli.main import dbtRunner
 
+        prepare(self.folder, arguments)
         results_file = self.folder / "target/run_results.json"
         results_file.unlink(missing_ok=True)
         output = io.StringIO()

@@ -5,12 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from consumer import REPOSITORY, Run
+from consumer import REPOSITORY, Run, prepare
 from projects import VARIABLES, DuckDBProject
 
 
 def run(environment: str, folder: Path, *arguments: str) -> Run:
     """Runs the dbt of an environment of the repository."""
+    prepare(folder, arguments)
     results = folder / "target" / "run_results.json"
     done = subprocess.run(
         [REPOSITORY / f".venv-{environment}" / "bin" / "dbt", *arguments],

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,9 +76,7 @@ def run_dbt(
 
     before  what the command calls first, as `dbt_process.run` takes it
     """
-    if not {"run", "run-operation"} & set(arguments):
-        ship_tests(folder)
-    close_readers()
+    prepare(folder, arguments)
     target = Path((environment or {}).get("DBT_TARGET_PATH", folder / "target"))
     results_file = target / "run_results.json"
     results_file.unlink(missing_ok=True)
@@ -132,13 +131,15 @@ def install_package(folder: Path) -> None:
 
 
 def leave_tests_out(folder: Path) -> None:
-    """Takes the tests from the package that a project has installed, where it has it by links."""
+    """Takes the tests from the package that a project has installed, until `prepare` gives them back."""
     _replace_models(folder, REPOSITORY / "models", _models_without_tests())
 
 
-def ship_tests(folder: Path) -> None:
-    """Gives them back."""
-    _replace_models(folder, _models_without_tests(), REPOSITORY / "models")
+def prepare(folder: Path, arguments: Sequence[str]) -> None:
+    """Makes a project ready for a command of dbt: with the package's tests, unless it runs models alone."""
+    close_readers()
+    if not {"run", "run-operation"} & set(arguments):
+        _replace_models(folder, _models_without_tests(), REPOSITORY / "models")
 
 
 def _replace_models(folder: Path, old: Path, new: Path) -> None:
@@ -252,8 +253,8 @@ class Consumer:
 
     def export_model(self, arguments: str) -> tuple[int, str]:
         """Exports a model as the docs have it; gives the exit code and what it printed."""
-        close_readers()
         command = ["--quiet", "run-operation", "segmentation.export_model", "--args", arguments]
+        prepare(self.folder, command)
         done = dbt_process.run(command, self.folder, _surroundings())
         return done.returncode, done.stdout.decode()
 
