@@ -162,7 +162,7 @@ def _models_without_tests() -> Path:
 
     for file in (REPOSITORY / "models").rglob("*.*"):
         place = folder / file.relative_to(REPOSITORY / "models")
-        place.parent.mkdir(exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix != ".yml":
             place.symlink_to(file)
         elif not file.name.endswith("unit_tests.yml"):
