@@ -44,7 +44,7 @@ ONE_PROCESS = {
 }
 # Plans and generated classes are much code: where its store is full, Java throws out what it compiled,
 # and where that of classes is, it looks through all memory first.
-JAVA_OPTIONS = "-Duser.timezone=UTC -XX:ReservedCodeCacheSize=512m -XX:MetaspaceSize=512m"
+JAVA_OPTIONS = "-Duser.timezone=UTC -XX:ReservedCodeCacheSize=512m -XX:MetaspaceSize=512m -Xmn512m"
 # What a short life does without: the second compiler.
 SHORT_LIFE = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
