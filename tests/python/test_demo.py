@@ -3,10 +3,9 @@
 import json
 from collections import Counter
 
-import duckdb
 import pandas as pd
 import pytest
-from consumer import REPOSITORY, run_dbt
+from consumer import REPOSITORY, read, run_dbt
 from sklearn.metrics import adjusted_rand_score
 
 MAPPED = ["customer_id", "ordered_at", "order_id", "product_id", "quantity", "unit_price"]
@@ -31,10 +30,7 @@ class Demo:
 
     def rows(self, sql):
         """Gives the result of a query as tuples."""
-        with duckdb.connect(
-            self.environment["SEGMENTATION_DATABASE"], read_only=True
-        ) as connection:
-            return connection.execute(sql).fetchall()
+        return read(self.folder / "demo.duckdb").execute(sql).fetchall()
 
     def artifact(self, name):
         """Gives an artifact that dbt wrote."""

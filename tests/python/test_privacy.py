@@ -9,12 +9,11 @@ import json
 import re
 from collections.abc import Iterable
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from consumer import REPOSITORY, Consumer, Run, faults
+from consumer import REPOSITORY, Consumer, Run, faults, read
 from shop_data import order_lines
 
 SALT = "grain-of-salt-0f3c9a51"
@@ -136,17 +135,16 @@ def where_found(shop: Consumer, wanted: Iterable[str]) -> set[tuple[str, str]]:
         "select distinct table_schema, table_name from information_schema.columns "
         "where table_schema <> 'raw' and table_name <> 'forgotten'"
     )
-    with duckdb.connect(str(shop.database), read_only=True) as connection:
-        for schema, table in tables:
-            result = connection.execute(
-                f'select columns(*)::varchar from "{schema}"."{table}"'
-            )
-            columns = [column[0] for column in result.description]
-            for column, values in zip(
-                columns, zip(*result.fetchall(), strict=True), strict=False
-            ):
-                if pattern.search("\n".join(filter(None, values))):
-                    found.add((table, column))
+    for schema, table in tables:
+        result = read(shop.database).execute(
+            f'select columns(*)::varchar from "{schema}"."{table}"'
+        )
+        columns = [column[0] for column in result.description]
+        for column, values in zip(
+            columns, zip(*result.fetchall(), strict=True), strict=False
+        ):
+            if pattern.search("\n".join(filter(None, values))):
+                found.add((table, column))
     return found
 
 

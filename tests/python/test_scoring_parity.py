@@ -153,8 +153,7 @@ def install_package(project):
 
 def fetch(database, query):
     """The result of a query as a dict of numpy arrays, masked where null."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        return connection.execute(query).fetchnumpy()
+    return consumer.read(database).execute(query).fetchnumpy()
 
 
 def numbers(column):
