@@ -1345,7 +1345,7 @@ def search_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -
     Raises ValueError where a fixed k is more than there are distinct customers, and where the
     chosen k leaves a segment empty.
     """
-    from sklearn.metrics import pairwise_distances
+    from scipy.spatial.distance import cdist
 
     distinct = count_distinct(points)
     is_fixed = request.k_min == request.k_max
@@ -1360,7 +1360,7 @@ def search_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -
     search_points = points[searched]
     judged = np.sort(by_hash[np.isin(by_hash, searched)][:SILHOUETTE_SAMPLE_SIZE])
     judged_in_search = np.searchsorted(searched, judged)
-    distances = pairwise_distances(points[judged])
+    distances = cdist(points[judged], points[judged])
     resamples = draw_resamples(len(searched), request.seed)
 
     partition_for = PARTITIONERS[request.algorithm]
@@ -1387,7 +1387,7 @@ def search_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -
 
 def find_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -> Fit:
     """Has the algorithm find the segments. Raises ValueError where all customers are noise."""
-    from sklearn.metrics import pairwise_distances
+    from scipy.spatial.distance import cdist
 
     partition = FINDERS[request.algorithm](points, request)
     k = len(partition.centroids)
@@ -1398,7 +1398,7 @@ def find_segments(points: np.ndarray, by_hash: np.ndarray, request: Request) -> 
             f"segment, all of its {len(points)} customers are noise: {REMEDIES[request.algorithm]}"
         )
     judged = np.sort(by_hash[:SILHOUETTE_SAMPLE_SIZE])
-    distances = pairwise_distances(points[judged])
+    distances = cdist(points[judged], points[judged])
     quality = measure_quality(points, partition, judged, distances)
     noise = int((partition.labels == NOISE).sum())
     why = (
@@ -1680,13 +1680,18 @@ def fit_segmentations(sample: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFr
     """Fits every segmentation of the settings; gives the parameters of all as one frame."""
     if sample.empty:
         return to_output([])
-    from sklearn import cluster  # noqa: F401 - a library of threads has to be there to be limited
+    from sklearn import (
+        cluster,  # noqa: F401 - a library of threads has to be there to be limited
+        config_context,
+    )
     from threadpoolctl import threadpool_limits
 
     rows = []
     # One thread: sums do not depend on the number of cores, and the many small fits do not wait
     # for each other where the database keeps the cores busy (measured: 2 s instead of 30 s).
-    with threadpool_limits(limits=1):
+    # Values are finite, and parameters right, before scikit-learn sees them: it need not look again.
+    is_checked = config_context(assume_finite=True, skip_parameter_validation=True)
+    with threadpool_limits(limits=1), is_checked:
         for request in read_requests(settings):
             rows += [
                 {"segmentation": request.segmentation} | row

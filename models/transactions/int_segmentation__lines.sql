@@ -283,7 +283,7 @@ final as (
         {%- endif %}
 
         ---------- what was given, for rejected lines only: a good line is told by its columns
-        {%- for name in segmentation.mapped_columns() %}
+        {%- for name in segmentation.mapped_columns() if columns[name] is not none %}
         case
             when rejection_reason <> 'erased'
                 then {{ segmentation.given_text(name) }}

@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+{%- set columns = segmentation.input().columns %}
+
 with
 
 lines as (
@@ -13,7 +15,7 @@ final as (
     select
         ---------- what was given
         {%- for name in segmentation.mapped_columns() %}
-        input_{{ name }} as {{ name }},
+        {% if columns[name] is none %}{{ segmentation.text_literal(none) }}{% else %}input_{{ name }}{% endif %} as {{ name }},
         {%- endfor %}
 
         ---------- text
