@@ -28,6 +28,8 @@ import duckdb
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE / "project"
 SEGMENTS_MODEL = "segmentation__customer_segments"
+# Where Python may keep nothing of what it compiles, every run would compile all that it imports anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # tests that take less are summed up in one stage
 SHORT_TEST_SECONDS = 0.5
 
