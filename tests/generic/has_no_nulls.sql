@@ -6,7 +6,7 @@
 
 with
 
-nulls as (
+null_counts as (
 
     select
         {%- for column in columns %}
@@ -17,7 +17,7 @@ nulls as (
 
 )
 
-select * from nulls
+select * from null_counts
 
 where {{ columns | join(" + ") }} > 0
 
