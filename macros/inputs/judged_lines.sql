@@ -1,6 +1,6 @@
 {#
     Lines of the input mapped, typed and judged, as SQL: the columns of
-    `segmentation__transactions`, line_id, what was given (input_<column>) and line_fault, the
+    `segmentation__transactions`, line_id, what was given (input_<mapped column>) and line_fault, the
     first reason to reject the line for what it says itself; null for none. Whether it is a
     duplicate is not known here. With `incremental`, loaded_at too.
 
@@ -66,8 +66,8 @@
             {{ segmentation.line_amount(columns) }} as amount,
 
             ---------- what was given
-            {%- for name in segmentation.mapped_columns() %}
-            {{ segmentation.text_literal(none) if columns[name] is none else columns[name].sql }} as input_{{ name }},
+            {%- for name in segmentation.mapped_columns() if columns[name] is not none %}
+            {{ columns[name].sql }} as input_{{ name }},
             {%- endfor %}
 
             ---------- booleans

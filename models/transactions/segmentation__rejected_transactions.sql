@@ -15,7 +15,7 @@ final as (
     select
         ---------- what was given
         {%- for name in segmentation.mapped_columns() %}
-        {% if columns[name] is none %}{{ segmentation.text_literal(none) }}{% else %}input_{{ name }}{% endif %} as {{ name }},
+        {{ segmentation.text_literal(none) if columns[name] is none else "input_" ~ name }} as {{ name }},
         {%- endfor %}
 
         ---------- text
